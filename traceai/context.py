@@ -1,0 +1,274 @@
+"""Who a call is for and under which rules: `traceai.context(...)`.
+
+What is given here stands on every span beneath, third-party spans too: the `IdentityProcessor` of
+`processor` copies it when a span starts. It travels with the OpenTelemetry context, so across
+await, threads and generators; it is not baggage, so it never leaves the process in a header.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from opentelemetry import context as otel
+from opentelemetry.context import Context
+
+from traceai import semconv
+from traceai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+    from contextvars import Token
+
+    from traceai.call import AttributeValue
+    from traceai.policy.model import Policy, Prompt
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_IDENTITY = otel.create_key("traceai-identity")
+_ENTERED = otel.create_key("traceai-entered")
+_NONE: Mapping[str, AttributeValue] = {}
+
+
+def identity(context: Context | None = None) -> Mapping[str, AttributeValue]:
+    """Return the identity attributes in force in `context`, the current one by default."""
+    return cast("Mapping[str, AttributeValue]", otel.get_value(_IDENTITY, context) or _NONE)
+
+
+def detach(token: Token[Context]) -> None:
+    """Restore the context from before `token`, in silence where another task has taken over.
+
+    A generator that is closed by the garbage collector runs in a foreign context: there is nothing
+    to restore in it then, and OpenTelemetry's own `detach` would print a traceback.
+    """
+    try:
+        token.var.reset(token)
+    except ValueError:
+        return
+
+
+class context:  # noqa: N801 - used like a function: `with traceai.context(user="u-1"):`
+    """Say who the calls beneath are for: `with`, `async with`, or a decorator.
+
+    Args:
+        user: end user or service principal, as `user.id`.
+        session: conversation, as `session.id` and `gen_ai.conversation.id`.
+        tenant: the customer's organisation, as `traceai.tenant.id`.
+        route: the logical route of the application, as `traceai.route`.
+        cohort: population labels, as `traceai.cohort`.
+        prompt: the `Prompt` in use, as `gen_ai.prompt.name`, `.version` and
+            `traceai.prompt.digest`.
+        policy: the `Policy` in force, as `traceai.policy.id`, `.version` and `.digest`.
+        risk: the risk class of the route, as `traceai.risk`.
+        data_class: classes of data that flow, as `traceai.data.classes`.
+        tags: free labels, as `traceai.tags`.
+
+    What is not given is inherited from the context around; an empty string is refused.
+
+    Raises:
+        ConfigurationError: a value of the wrong type or an empty one.
+    """
+
+    __slots__ = ("_attributes",)
+
+    def __init__(
+        self,
+        *,
+        user: str | None = None,
+        session: str | None = None,
+        tenant: str | None = None,
+        route: str | None = None,
+        cohort: str | Sequence[str] | None = None,
+        prompt: Prompt | None = None,
+        policy: Policy | None = None,
+        risk: str | None = None,
+        data_class: str | Sequence[str] | None = None,
+        tags: str | Sequence[str] | None = None,
+    ) -> None:
+        texts = {
+            semconv.USER_ID: _text("user", user),
+            semconv.SESSION_ID: _text("session", session),
+            semconv.CONVERSATION_ID: session,
+            semconv.TENANT_ID: _text("tenant", tenant),
+            semconv.ROUTE: _text("route", route),
+            semconv.RISK: _text("risk", risk),
+            semconv.COHORT: _labels("cohort", cohort),
+            semconv.DATA_CLASSES: _labels("data_class", data_class),
+            semconv.TAGS: _labels("tags", tags),
+        }
+        if prompt is not None:
+            texts |= {
+                semconv.PROMPT_NAME: prompt.name,
+                semconv.PROMPT_VERSION: prompt.version,
+                semconv.PROMPT_DIGEST: prompt.digest,
+            }
+        if policy is not None:
+            texts |= {
+                semconv.POLICY_ID: policy.id,
+                semconv.POLICY_VERSION: policy.version,
+                semconv.POLICY_DIGEST: policy.digest,
+            }
+        self._attributes = cast(
+            "dict[str, AttributeValue]", {k: v for k, v in texts.items() if v is not None}
+        )
+
+    def __enter__(self) -> Self:
+        """Put the identity in force."""
+        around = otel.get_current()
+        merged = {**identity(around), **self._attributes}
+        # The way back is kept in the context itself: one object may be entered by many threads and
+        # tasks at a time, and each has to find its own.
+        otel.attach(Context({**around, _IDENTITY: merged, _ENTERED: (self, around)}))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Restore what was before; in a foreign context, as of a collected generator, nothing."""
+        entered = otel.get_value(_ENTERED)
+        if isinstance(entered, tuple) and entered[0] is self:
+            otel.attach(entered[1])
+
+    async def __aenter__(self) -> Self:
+        """Put the identity in force."""
+        return self.__enter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Restore the identity from before."""
+        self.__exit__()
+
+    def __call__(self, function: F) -> F:
+        """Wrap a function, coroutine function, generator or async generator."""
+        wrapper = _WRAPPERS[_kind(function)]
+        return cast("F", functools.wraps(function)(wrapper(self._again, function)))
+
+    def _again(self) -> context:
+        """Return a fresh context with the same identity: calls may overlap."""
+        again = context()
+        again._attributes = self._attributes
+        return again
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise ConfigurationError(
+        f"context({name}=…) takes a text that is not empty, not {value!r}.",
+        remedy="Leave it out when it is not known: it will then be reported as missing.",
+    )
+
+
+def _labels(name: str, value: object) -> list[str] | None:
+    if value is None:
+        return None
+    labels = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+    return [cast("str", _text(name, label)) for label in labels]
+
+
+def _kind(function: Callable[..., Any]) -> str:
+    if inspect.iscoroutinefunction(function):
+        return "coroutine"
+    if inspect.isasyncgenfunction(function):
+        return "async generator"
+    return "generator" if inspect.isgeneratorfunction(function) else "function"
+
+
+def _function(again: Callable[[], context], function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with again():
+            return function(*args, **kwargs)
+
+    return call
+
+
+def _coroutine(again: Callable[[], context], function: Callable[..., Any]) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        with again():
+            return await function(*args, **kwargs)
+
+    return call
+
+
+class _Steps:
+    """Run the steps of a generator in its own context, and the consumer's code outside it.
+
+    What the generator itself has entered, such as a span around a `yield`, is current again in its
+    next step.
+    """
+
+    __slots__ = ("_again", "_context", "_token")
+
+    def __init__(self, again: Callable[[], context]) -> None:
+        self._again = again
+        self._context: Context | None = None
+
+    def __enter__(self) -> None:
+        if self._context is None:
+            with self._again():
+                self._context = otel.get_current()
+        self._token = otel.attach(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        self._context = otel.get_current()
+        detach(self._token)
+
+
+def _generator(again: Callable[[], context], function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        inner, step = function(*args, **kwargs), _Steps(again)
+        try:
+            with step:
+                item = next(inner)
+            while True:
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - the consumer's throw() goes inside
+                    with step:
+                        item = inner.throw(error)
+                else:
+                    with step:
+                        item = inner.send(sent)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            with step:
+                inner.close()
+
+    return call
+
+
+def _async_generator(
+    again: Callable[[], context], function: Callable[..., Any]
+) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        inner, step = function(*args, **kwargs), _Steps(again)
+        try:
+            with step:
+                item = await anext(inner)
+            while True:
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - the consumer's athrow() goes inside
+                    with step:
+                        item = await inner.athrow(error)
+                else:
+                    with step:
+                        item = await inner.asend(sent)
+        except StopAsyncIteration:
+            return
+        finally:
+            with step:
+                await inner.aclose()
+
+    return call
+
+
+_WRAPPERS = {
+    "function": _function,
+    "coroutine": _coroutine,
+    "generator": _generator,
+    "async generator": _async_generator,
+}
