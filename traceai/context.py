@@ -15,7 +15,7 @@ from opentelemetry import context as otel
 from opentelemetry.context import Context
 
 from traceai import semconv
-from traceai.errors import ConfigurationError
+from traceai.errors import guard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
@@ -64,10 +64,9 @@ class context:  # noqa: N801 - used like a function: `with traceai.context(user=
         data_class: classes of data that flow, as `traceai.data.classes`.
         tags: free labels, as `traceai.tags`.
 
-    What is not given is inherited from the context around; an empty string is refused.
-
-    Raises:
-        ConfigurationError: a value of the wrong type or an empty one.
+    What is not given is inherited from the context around. An empty text says that it is not
+    known: nothing is inherited, and the collector reports it as missing. Other values are written
+    as text. Nothing is raised: this stands in the path of requests (P1).
     """
 
     __slots__ = ("_attributes",)
@@ -86,37 +85,30 @@ class context:  # noqa: N801 - used like a function: `with traceai.context(user=
         data_class: str | Sequence[str] | None = None,
         tags: str | Sequence[str] | None = None,
     ) -> None:
-        texts = {
-            semconv.USER_ID: _text("user", user),
-            semconv.SESSION_ID: _text("session", session),
-            semconv.CONVERSATION_ID: session,
-            semconv.TENANT_ID: _text("tenant", tenant),
-            semconv.ROUTE: _text("route", route),
-            semconv.RISK: _text("risk", risk),
-            semconv.COHORT: _labels("cohort", cohort),
-            semconv.DATA_CLASSES: _labels("data_class", data_class),
-            semconv.TAGS: _labels("tags", tags),
-        }
-        if prompt is not None:
-            texts |= {
-                semconv.PROMPT_NAME: prompt.name,
-                semconv.PROMPT_VERSION: prompt.version,
-                semconv.PROMPT_DIGEST: prompt.digest,
-            }
-        if policy is not None:
-            texts |= {
-                semconv.POLICY_ID: policy.id,
-                semconv.POLICY_VERSION: policy.version,
-                semconv.POLICY_DIGEST: policy.digest,
-            }
-        self._attributes = cast(
-            "dict[str, AttributeValue]", {k: v for k, v in texts.items() if v is not None}
-        )
+        given: dict[str, AttributeValue | None] = {}
+        with guard:
+            texts = {semconv.USER_ID: user, semconv.SESSION_ID: session}
+            texts |= {semconv.CONVERSATION_ID: session, semconv.TENANT_ID: tenant}
+            texts |= {semconv.ROUTE: route, semconv.RISK: risk}
+            labels = {semconv.COHORT: cohort, semconv.DATA_CLASSES: data_class, semconv.TAGS: tags}
+            given |= {key: _text(value) for key, value in texts.items() if value is not None}
+            given |= {key: _labels(value) for key, value in labels.items() if value is not None}
+            if prompt is not None:
+                given[semconv.PROMPT_NAME] = prompt.name
+                given[semconv.PROMPT_VERSION] = prompt.version
+                given[semconv.PROMPT_DIGEST] = prompt.digest
+            if policy is not None:
+                given[semconv.POLICY_ID] = policy.id
+                given[semconv.POLICY_VERSION] = policy.version
+                given[semconv.POLICY_DIGEST] = policy.digest
+        self._attributes = given
 
     def __enter__(self) -> Self:
         """Put the identity in force."""
         around = otel.get_current()
-        merged = {**identity(around), **self._attributes}
+        # None hides what is around: another prompt's version is not this prompt's.
+        both = {**identity(around), **self._attributes}
+        merged = {key: value for key, value in both.items() if value is not None}
         # The way back is kept in the context itself: one object may be entered by many threads and
         # tasks at a time, and each has to find its own.
         otel.attach(Context({**around, _IDENTITY: merged, _ENTERED: (self, around)}))
@@ -148,20 +140,15 @@ class context:  # noqa: N801 - used like a function: `with traceai.context(user=
         return again
 
 
-def _text(name: str, value: object) -> str | None:
-    if value is None or (isinstance(value, str) and value):
-        return value
-    raise ConfigurationError(
-        f"context({name}=…) takes a text that is not empty, not {value!r}.",
-        remedy="Leave it out when it is not known: it will then be reported as missing.",
-    )
+def _text(value: object) -> str | None:
+    return str(value) or None
 
 
-def _labels(name: str, value: object) -> list[str] | None:
-    if value is None:
-        return None
-    labels = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
-    return [cast("str", _text(name, label)) for label in labels]
+def _labels(value: object) -> list[str] | None:
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)
+    labels = value if isinstance(value, list | tuple) else [value]
+    return [label for each in labels if (label := _text(each))] or None
 
 
 def _kind(function: Callable[..., Any]) -> str:

@@ -1,0 +1,109 @@
+"""Try the real path: one canary span through recorder, exporter and collector, and read it back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from traceai.call import Inference, Usage
+from traceai.context import context
+from traceai.instrumentation import flush, instrument, recorder, uninstrument
+from traceai.policy.model import Policy, Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SERVICE: Final = "traceai-doctor"
+_POLL_S: Final = 0.3
+_PROMPT: Final = Prompt("canary", version="1", template="ping")
+_POLICY: Final = Policy(id="canary", version="1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was tried: whether it is well, and what to do if it is not."""
+
+    name: str
+    ok: bool
+    said: str
+
+
+def examine(
+    *, endpoint: str | None, store: Sequence[str], timeout_s: float, version: str
+) -> Iterator[Check]:
+    """Yield what was found, in the order of the path; the last is the canary read back.
+
+    Args:
+        endpoint: where to send; None for what the environment says.
+        store: how the reading command is told where the store is: `--data-dir D` or `--store URL`.
+        timeout_s: how long to wait for the acknowledgement, and again for the verdict.
+        version: of this program, as the canary's release.
+
+    Raises:
+        ConfigurationError: the environment, or the endpoint, is wrong.
+    """
+    handle = instrument(
+        service=SERVICE, release=version, environment="doctor", endpoint=endpoint, isolated=True
+    )
+    try:
+        trace_id = _send()
+        sent = flush(timeout_s)
+    finally:
+        uninstrument()
+    where = handle.config.target.endpoint
+    if sent.sent == 0:
+        said = f"{where} did not acknowledge the canary: is `traceai collect` running there?"
+        yield Check(name="send", ok=False, said=said)
+        return
+    yield Check(name="send", ok=True, said=f"{where} acknowledged the canary")
+    yield _read_back(trace_id, store, timeout_s)
+
+
+def _send() -> str:
+    """Record one model call that has everything; return the id of its trace."""
+    call = Inference(
+        provider="traceai",
+        request_model="canary",
+        response_model="canary",
+        response_id="canary",
+        finish_reasons=["stop"],
+        usage=Usage(input_tokens=1, output_tokens=1),
+        input_messages=[{"role": "user", "parts": [{"type": "text", "content": "ping"}]}],
+        output_messages=[{"role": "assistant", "parts": [{"type": "text", "content": "pong"}]}],
+    )
+    with context(user=SERVICE, route=SERVICE, prompt=_PROMPT, policy=_POLICY):
+        recording = recorder().start(call)
+        recording.complete()
+    return f"{recording.span.get_span_context().trace_id:032x}"
+
+
+def _read_back(trace_id: str, store: Sequence[str], timeout_s: float) -> Check:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        # Its own process, as a user would run it: the library never imports the collector.
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", "traceai", "trace", trace_id, "--json", *store],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return _judge(trace_id, json.loads(done.stdout))
+        if time.monotonic() > deadline:
+            said = done.stderr.strip().removeprefix("traceai: ")
+            return Check(name="read back", ok=False, said=f"{said} (canary: trace {trace_id})")
+        time.sleep(_POLL_S)
+
+
+def _judge(trace_id: str, found: dict[str, Any]) -> Check:
+    verdict = found["verdict"]
+    missing = f": {', '.join(found['codes'])}" if found["codes"] else ""
+    return Check(
+        name="read back",
+        ok=verdict == "complete",
+        said=f"trace {trace_id} is stored and {verdict}{missing}",
+    )

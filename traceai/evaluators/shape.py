@@ -1,0 +1,145 @@
+"""Describe one thing to look for: its pattern, and what decides whether a match is one.
+
+Patterns are RE2: linear time on any input, no look-around. What a look-around would say is
+said by `embedded`, which sees the bytes on both sides of a match.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+_DIGIT = frozenset(b"0123456789")
+_ESCAPED = frozenset(b"nrtbf")
+_BACKSLASH = ord("\\")
+_BEFORE_BYTES = 64
+_AFTER_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Hold where something was found, never what it was.
+
+    Attributes:
+        kind: Presidio's entity name, or the kind of secret.
+        start: offset of its first character.
+        end: offset after its last character.
+        confidence: 0 to 1; 0.5 and above is meant to be acted upon.
+        validated: a check digit, a numbering plan or a signature grammar agreed.
+    """
+
+    kind: str
+    start: int
+    end: int
+    confidence: float
+    validated: bool
+
+
+class Judged(NamedTuple):
+    """Hold what a shape's judge decided; `length` keeps only the first so many bytes."""
+
+    confidence: float
+    validated: bool = False
+    length: int | None = None
+
+
+class Candidate(NamedTuple):
+    """Hold one match: the bytes of the whole text and the span of the value in it."""
+
+    data: bytes
+    start: int
+    end: int
+
+    @property
+    def value(self) -> str:
+        """Decode the value."""
+        return self.data[self.start : self.end].decode("utf-8", "replace")
+
+    @property
+    def before(self) -> str:
+        """Decode up to 64 bytes that stand before the value, in lower case."""
+        first = max(0, self.start - _BEFORE_BYTES)
+        return self.data[first : self.start].decode("utf-8", "ignore").lower()
+
+    @property
+    def after(self) -> str:
+        """Decode up to 24 bytes that stand after the value, in lower case."""
+        return self.data[self.end : self.end + _AFTER_BYTES].decode("utf-8", "ignore").lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Describe one thing to look for.
+
+    Attributes:
+        kind: what a match is called.
+        pattern: RE2; group 1, when there is one, is the value.
+        judge: decide on a candidate; None refuses it.
+        gate: a cheaper pattern that matches whenever `pattern` does.
+    """
+
+    kind: str
+    pattern: str
+    judge: Callable[[Candidate], Judged | None]
+    gate: str | None = None
+
+
+def is_escape(data: bytes, index: int) -> bool:
+    r"""Say whether the byte at `index` ends a written-out escape such as `\n`."""
+    return index > 0 and data[index] in _ESCAPED and data[index - 1] == _BACKSLASH
+
+
+def beginnings(candidate: Candidate, separators: str) -> Iterator[str]:
+    """Yield a value and its beginnings that end at a separator, longest first.
+
+    The whole is left out where a word goes on behind it.
+    """
+    value = candidate.value
+    if not _goes_on(candidate):
+        yield value
+    for end in range(len(value) - 1, 0, -1):
+        if value[end] in separators:
+            yield value[:end]
+
+
+def in_word(candidate: Candidate) -> bool:
+    """Say whether a value is a part of a longer word."""
+    return _comes_from(candidate) or (
+        candidate.end < len(candidate.data) and candidate.data[candidate.end] in _WORD
+    )
+
+
+def embedded(candidate: Candidate) -> bool:
+    """Say whether a number is a part of a longer number, word, version, uuid or identifier."""
+    return embedded_before(candidate) or _goes_on(candidate)
+
+
+def embedded_before(candidate: Candidate) -> bool:
+    """Say whether what stands before a number makes it a part of something longer."""
+    if _comes_from(candidate):
+        return True
+    data, start, _ = candidate
+    return start > 1 and data[start] in _DIGIT and _joins(data[start - 2], data[start - 1])
+
+
+def _comes_from(candidate: Candidate) -> bool:
+    """Say whether a word runs into a value."""
+    data, start, _ = candidate
+    return start > 0 and data[start - 1] in _WORD and not is_escape(data, start - 1)
+
+
+def _goes_on(candidate: Candidate) -> bool:
+    """Say whether a word or number goes on behind a value."""
+    data, _, end = candidate
+    if end < len(data) and data[end] in _WORD:
+        return True
+    return end + 1 < len(data) and data[end] in b".-" and data[end + 1] in _DIGIT
+
+
+def _joins(far: int, near: int) -> bool:
+    """Say whether what stands before a digit makes it a part: `0.`, `a716-`, `RKL-`."""
+    return (near == ord("-") and far in _WORD) or (near == ord(".") and far in _DIGIT)

@@ -1,0 +1,58 @@
+"""Say in one line what was set up, where spans go, and what is missing for complete evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from traceai.config import Config, Target
+    from traceai.instrumentors.libraries import Found
+
+
+def summary(
+    config: Config, *, found: Iterable[Found], missing: Sequence[str], sampler: str | None
+) -> str:
+    """Return the start-up line.
+
+    Args:
+        config: what is in force.
+        found: the libraries that are installed, supported or not.
+        missing: what the resource lacks.
+        sampler: the application's sampler, if it does not record everything.
+    """
+    libraries = " ".join(map(_library, found)) or "no library to record is installed"
+    said = [f"traceai: {libraries} → {_place(config.target)}", f"content: {config.content}"]
+    if config.durability in ("durable", "strict"):
+        said.append("durability: observe (the spool is not built yet)")
+    if sampler:
+        said.append(f"sampling: evidence is recorded in full beside the application's {sampler}")
+    if missing:
+        said.append(f"missing for complete evidence: {', '.join(missing)}")
+    return " | ".join(said)
+
+
+def say(line: str, stream: TextIO | None) -> None:
+    """Write a line where it can be written, in the letters that the stream has."""
+    if stream is None:
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def _library(found: Found) -> str:
+    mark = "✓" if found.needs is None else f"✗ needs {found.needs}"
+    return f"{found.name} {found.version} {mark}"
+
+
+def _place(target: Target) -> str:
+    """Return where spans go, without a password that may stand in the address."""
+    if target.exporter != "otlp":
+        return {"none": "nowhere (OTEL_TRACES_EXPORTER=none)"}.get(target.exporter, "the console")
+    parts = urlsplit(target.endpoint)
+    if "@" not in parts.netloc:
+        return target.endpoint
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
