@@ -1,0 +1,1 @@
+"""From raw spans to a judged trace: decode, dialects, assemble, completeness, evaluation. Pure."""

@@ -1,0 +1,1 @@
+"""Answer from the store: what is missing, how checks went, what one trace was. Read-only."""
