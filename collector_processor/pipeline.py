@@ -33,6 +33,8 @@ _log = logging.getLogger("traceai.collector")
 _SECOND = 1_000_000_000
 _FRAMES_A_TURN = 64
 _TRACES_A_BATCH = 512
+# What is kept, within a batch, of frames that were read again.
+_REREAD_BYTES = 16 << 20
 _LONGEST_WAIT_S = 0.2
 _SHORTEST_WAIT_S = 0.01
 # How often the mark and the count of open traces are recorded when no trace is sealed.
@@ -106,6 +108,8 @@ class Pipeline:
         self._due: dict[bytes, Gathered] = {}
         self._judged: dict[bytes, SealedTrace] = {}
         self._undecodable: list[Undecodable] = []
+        self._reread: dict[int, dict[int, bytes]] = {}
+        self._reread_bytes = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
@@ -216,6 +220,8 @@ class Pipeline:
         self.counts.amended += sum(1 for trace in batch if trace.revision > 1)
         self.counts.evaluations += sum(len(trace.evaluations) for trace in batch)
         self._judged.clear()
+        self._reread.clear()
+        self._reread_bytes = 0
         self._undecodable.clear()
         self._mark, self._noted, self._noted_ns = mark, note, self._clock()
         self._journal.release(mark if self._forwarded is None else min(mark, self._forwarded()))
@@ -251,9 +257,21 @@ class Pipeline:
         )
 
     def _bodies_at(self, position: int) -> dict[int, bytes]:
-        """Return the bytes in one frame; none when the journal is damaged there."""
-        stored = next(self._journal.read(position), None)
-        return read_bodies(stored) if stored is not None and stored.position == position else {}
+        """Return the bytes in one frame; none when the journal is damaged there.
+
+        Traces that are due together were received together: a frame read for one is kept for the
+        next, up to a bound.
+        """
+        if position not in self._reread:
+            stored = next(self._journal.read(position), None)
+            bodies = read_bodies(stored) if stored and stored.position == position else {}
+            size = sum(map(len, bodies.values()))
+            if self._reread_bytes + size > _REREAD_BYTES:
+                self._reread.clear()
+                self._reread_bytes = 0
+            self._reread[position] = bodies
+            self._reread_bytes += size
+        return self._reread[position]
 
     def _keep(self, undecodable: tuple[Undecodable, ...]) -> None:
         for found in undecodable:

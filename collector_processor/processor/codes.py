@@ -131,7 +131,8 @@ TABLE: Final[Mapping[Code, Rule]] = {
         _P.RETRIED_CALLS, "Record one traceai.retry.reason for each failed attempt."
     ),
     Code.FALLBACK_WITHOUT_REASON: Rule(
-        _P.FALLBACK_CALLS, "Record traceai.fallback.reason: traceai.providers(…) does."
+        _P.FALLBACK_CALLS,
+        "Record why another model answered: traceai.fallback.reason on the call that stood in.",
     ),
     Code.EVALUATION_MISSING: Rule(
         _P.MODEL_CALLS, "Run the evaluators that the route requires, and capture what they judge."

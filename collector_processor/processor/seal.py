@@ -80,16 +80,12 @@ def seal(
         *runner.evaluate(tree, flags, known),
         *read_evaluations(tree.nodes, arrivals, frozenset(flags)),
     )
-    readable = {span.span_id for span in spans}
     verdict = judge(
         tree,
         (*known, *made),
         rules,
         intents=(*arrivals.intents, *_carried(history, Code.OPEN_INTENT)),
-        damaged=(
-            *(found.span_id for found in undecodable),
-            *(s for s in _carried(history, Code.DROPPED_DATA) if s not in readable),
-        ),
+        damaged=_damaged(history, undecodable, spans),
     )
     return Sealing(
         trace=_revision(
@@ -224,3 +220,12 @@ def _carried(history: Sequence[SealedTrace], code: Code) -> list[str]:
     """Return the span ids of the newest findings of a code."""
     newest = history[-1].verdict.findings if history else ()
     return [f.span_id for f in newest if f.code == code and f.span_id is not None]
+
+
+def _damaged(
+    history: Sequence[SealedTrace], found: Sequence[_Damaged], spans: Sequence[Span]
+) -> list[str]:
+    """Return the spans that cannot be read, now or in an earlier revision."""
+    readable = {span.span_id for span in spans}
+    earlier = (s for s in _carried(history, Code.DROPPED_DATA) if s not in readable)
+    return [*(damaged.span_id for damaged in found), *earlier]

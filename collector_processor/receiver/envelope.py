@@ -1,4 +1,4 @@
-"""Decide what of a request is accepted, and split it into raw spans; attributes stay bytes.
+"""Decide what of a request is accepted; attributes stay bytes.
 
 A request is checked whole (structure, UTF-8) by one parse in C whose result is thrown away. Spans
 are then judged by their ids alone, one by one (OTLP 1.11, "Partial Success"). What is accepted is
@@ -18,7 +18,7 @@ from collector_processor.errors import MalformedRequestError
 from collector_processor.receiver.wire import LENGTH, messages, tag, varint
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container
 
 _TRACE_ID_BYTES = 16
 _SPAN_ID_BYTES = 8
@@ -28,11 +28,8 @@ _MOST_REASONS = 5
 
 # Field numbers of opentelemetry/proto/{trace,logs}/v1: the two envelopes have the same shape.
 _RESOURCES = 1  # ExportTraceServiceRequest.resource_spans
-_RESOURCE = 1  # ResourceSpans.resource
 _SCOPES = 2  # ResourceSpans.scope_spans
-_SCOPE = 1  # ScopeSpans.scope
 _RECORDS = 2  # ScopeSpans.spans
-_SCHEMA_URL = 3  # of both
 
 _PATH = (_RESOURCES, _SCOPES, _RECORDS)
 
@@ -56,23 +53,6 @@ class Accepted:
     items: int
     rejected: int = 0
     reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceSlice:
-    """The raw spans, or log records, of one scope of one resource.
-
-    Attributes:
-        resource: a protobuf `Resource`, empty when there is none.
-        scope: a protobuf `InstrumentationScope`, empty when there is none.
-        records: each a protobuf `Span` or `LogRecord`, the bytes that arrived.
-    """
-
-    resource: bytes
-    resource_schema_url: str
-    scope: bytes
-    scope_schema_url: str
-    records: tuple[bytes, ...]
 
 
 def accept_traces(body: bytes) -> Accepted:
@@ -130,19 +110,6 @@ def judge_ids(trace_id: bytes, span_id: bytes, parent_span_id: bytes) -> str | N
     return None
 
 
-def split_traces(body: bytes) -> Iterator[ResourceSlice]:
-    """Yield the raw spans of an accepted request, scope by scope, decoding no attribute."""
-    end = len(body)
-    for number, _, start, stop in messages(body, 0, end):
-        if number == _RESOURCES:
-            yield from _split_resource(body, start, stop)
-
-
-def split_logs(body: bytes) -> Iterator[ResourceSlice]:
-    """Yield the raw log records of an accepted request, scope by scope, as `split_traces` does."""
-    return split_traces(body)
-
-
 def _parse(kind: type[_Request], body: bytes) -> _Request:
     try:
         return kind.FromString(body)
@@ -158,42 +125,6 @@ def _reasons(faults: dict[Place, str]) -> tuple[str, ...]:
     return tuple(
         f"resource {i}, scope {j}, span {k}: {fault}"
         for (i, j, k), fault in list(faults.items())[:_MOST_REASONS]
-    )
-
-
-def _split_resource(body: bytes, start: int, end: int) -> Iterator[ResourceSlice]:
-    resource = schema_url = b""
-    scopes = []
-    for number, _, at, stop in messages(body, start, end):
-        if number == _RESOURCE:
-            # Protobuf merges a message that comes twice; so does joining its bytes.
-            resource += body[at:stop]
-        elif number == _SCOPES:
-            scopes.append((at, stop))
-        elif number == _SCHEMA_URL:
-            schema_url = body[at:stop]
-    for at, stop in scopes:
-        yield _split_scope(body, at, stop, resource, schema_url.decode())
-
-
-def _split_scope(
-    body: bytes, start: int, end: int, resource: bytes, resource_schema_url: str
-) -> ResourceSlice:
-    scope = schema_url = b""
-    records = []
-    for number, _, at, stop in messages(body, start, end):
-        if number == _RECORDS:
-            records.append(body[at:stop])
-        elif number == _SCOPE:
-            scope += body[at:stop]
-        elif number == _SCHEMA_URL:
-            schema_url = body[at:stop]
-    return ResourceSlice(
-        resource=resource,
-        resource_schema_url=resource_schema_url,
-        scope=scope,
-        scope_schema_url=schema_url.decode(),
-        records=tuple(records),
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from collector_processor import asgi
-from collector_processor.errors import ListenError
+from collector_processor.errors import CollectorError
 from collector_processor.listen import in_use, listen, name_of
 from collector_processor.receiver.grpc import make_server
 from collector_processor.receiver.http import HTTPReceiver
@@ -76,7 +76,7 @@ async def start(intake: Intake, *, http: str | None, grpc: str | None) -> Receiv
             await receivers.start_grpc(intake, grpc)
         if http is not None:
             await receivers.start_http(intake, http)
-    except ListenError:
+    except CollectorError:
         await receivers.stop(0)
         raise
     return receivers

@@ -15,7 +15,8 @@ SCHEMA_VERSION = 1
 def to_json(groups: Sequence[EvaluationGroup]) -> dict[str, Any]:
     """Return the document that `traceai report rates --json` prints.
 
-    `fail_rate` is out of what was judged; None when nothing was, which is no pass.
+    `fail_rate` is out of what was judged; None when nothing was, which is no pass. The example is
+    the newest failure.
     """
     return {"schema_version": SCHEMA_VERSION, "rates": [_group(group) for group in groups]}
 
@@ -37,6 +38,6 @@ def _group(group: EvaluationGroup) -> dict[str, Any]:
         "failed": group.failed,
         "not_judged": group.not_judged,
         "fail_rate": fail_rate(group),
-        "example_trace": group.example_trace,
-        "example_reason": group.example_reason,
+        "example_trace": group.example_trace if group.failed else None,
+        "example_reason": group.example_reason if group.failed else None,
     }

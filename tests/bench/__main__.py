@@ -6,8 +6,7 @@ Everything is a ratio taken in one run, on CPU time. Peers are installed in `.be
 from __future__ import annotations
 
 import argparse
-import datetime
-import sys
+import datetime as dt
 from pathlib import Path
 
 from tests.bench import collector, library
@@ -18,13 +17,16 @@ from tests.bench.venvs import CHECKOUT
 def main() -> None:
     """Run what is asked for and print the tables."""
     options = _options()
-    today = datetime.datetime.now(datetime.UTC).date()
+    today = dt.datetime.now(dt.UTC).date()
     parts = [f"{today}, {machine()}."]
     if options.what in {"library", "all"}:
         parts += ["### Library", library.run(options.cache, options.cycles)]
     if options.what in {"collector", "all"}:
         asked = collector.Load(
-            ours=options.spans, phoenix=options.phoenix_spans, repeats=options.repeats
+            traceai=options.spans,
+            phoenix=options.phoenix_spans,
+            mlflow=options.mlflow_spans,
+            repeats=options.repeats,
         )
         parts += ["### Collector", collector.run(options.cache, asked)]
     print("\n\n".join(parts))
@@ -37,9 +39,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cycles", type=int, default=60, help="batches a peer and case")
     parser.add_argument("--spans", type=int, default=100_000, help="sent to traceai")
     parser.add_argument("--phoenix-spans", type=int, default=4_000, help="0: leave Phoenix out")
+    parser.add_argument("--mlflow-spans", type=int, default=4_000, help="0: leave MLflow out")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each collector case")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,18 +89,15 @@ def _floor(provider: TracerProvider) -> None:
 def _genai(provider: TracerProvider) -> None:
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
     os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY"
-    from opentelemetry.instrumentation.genai.langchain import (  # noqa: PLC0415
-        LangChainInstrumentor,
-    )
-    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor  # noqa: PLC0415
-
-    OpenAIInstrumentor().instrument(tracer_provider=provider)
-    LangChainInstrumentor().instrument(tracer_provider=provider)
+    _instrument("opentelemetry.instrumentation.genai", provider)
 
 
 def _openinference(provider: TracerProvider) -> None:
-    from openinference.instrumentation.langchain import LangChainInstrumentor  # noqa: PLC0415
-    from openinference.instrumentation.openai import OpenAIInstrumentor  # noqa: PLC0415
+    _instrument("openinference.instrumentation", provider)
 
-    OpenAIInstrumentor().instrument(tracer_provider=provider)
-    LangChainInstrumentor().instrument(tracer_provider=provider)
+
+def _instrument(namespace: str, provider: TracerProvider) -> None:
+    """Switch on what a vendor has for both libraries; each is found in its environment only."""
+    for library, kind in (("openai", "OpenAI"), ("langchain", "LangChain")):
+        module = importlib.import_module(f"{namespace}.{library}")
+        getattr(module, f"{kind}Instrumentor")().instrument(tracer_provider=provider)

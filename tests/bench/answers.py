@@ -1,4 +1,4 @@
-"""What the model answers: the same bytes for every peer, from memory, through the client's own seam."""
+"""What the model answers: the same bytes for every peer, from memory, by the client's own seam."""
 
 from __future__ import annotations
 

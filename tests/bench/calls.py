@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,8 @@ from openai import AsyncOpenAI, OpenAI
 from tests.bench.answers import ANSWER, MODEL, PROMPT, TOOLS, answer, answer_later
 
 if TYPE_CHECKING:
+    import asyncio
+
     from langchain_core.messages import BaseMessage
 
 MESSAGES: Any = [
@@ -100,7 +101,7 @@ def cases(loop: asyncio.AbstractEventLoop) -> dict[str, Case]:
     return {
         "chat": lambda: client.chat.completions.create(**asked),
         "chat async": lambda: loop.run_until_complete(later.chat.completions.create(**asked)),
-        "stream": lambda: [each for each in client.chat.completions.create(**streamed)],
+        "stream": lambda: list(client.chat.completions.create(**streamed)),
         "responses": lambda: client.responses.create(model=MODEL, input=PROMPT),
         "embeddings": lambda: client.embeddings.create(
             model="text-embedding-3-small", input=PROMPT, encoding_format="float"

@@ -26,7 +26,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 def install(tracer: Tracer) -> None:
     """Wrap the one chat call, and hear what LangChain runs."""
     Completions.create = _wrapped(Completions.create, tracer)  # type: ignore[method-assign]
-    handler: ContextVar[BaseCallbackHandler | None] = ContextVar("floor", default=Handler(tracer))
+    handler: ContextVar[BaseCallbackHandler | None] = ContextVar("floor", default=None)
+    handler.set(Handler(tracer))
     register_configure_hook(handler, inheritable=True)
 
 
@@ -98,8 +99,9 @@ class Handler(BaseCallbackHandler):
             span.end()
 
     def on_chain_start(
-        self, _serialized: Any, inputs: Any, *, run_id: Any, parent_run_id: Any = None, **_: Any
+        self, serialized: Any, inputs: Any, *, run_id: Any, parent_run_id: Any = None, **_: Any
     ) -> None:
+        del serialized
         if parent_run_id is None:
             told = {"gen_ai.operation.name": "invoke_agent"}
             told["gen_ai.input.messages"] = _encode([str(each) for each in inputs["messages"]])
@@ -115,8 +117,9 @@ class Handler(BaseCallbackHandler):
             self._root.pop(run_id, None)
 
     def on_chat_model_start(
-        self, _serialized: Any, messages: Any, *, run_id: Any, parent_run_id: Any, **_: Any
+        self, serialized: Any, messages: Any, *, run_id: Any, parent_run_id: Any = None, **_: Any
     ) -> None:
+        del serialized
         told = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}
         said = [{"role": each.type, "content": each.content} for each in messages[0]]
         told["gen_ai.input.messages"] = _encode(said)
@@ -128,7 +131,7 @@ class Handler(BaseCallbackHandler):
         self._end(run_id, "gen_ai.output.messages", _encode(said))
 
     def on_tool_start(
-        self, serialized: Any, input_str: str, *, run_id: Any, parent_run_id: Any, **_: Any
+        self, serialized: Any, input_str: str, *, run_id: Any, parent_run_id: Any = None, **_: Any
     ) -> None:
         told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": serialized["name"]}
         told["gen_ai.tool.call.arguments"] = input_str

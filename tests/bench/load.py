@@ -78,7 +78,7 @@ def _text(random_: random.Random, size: int, *, dirty: bool) -> str:
     return words + " mail jane.doe@example.com" if dirty else words
 
 
-IDENTITY = {
+IDENTITY: dict[str, Value] = {
     "user.id": "u-77",
     "session.id": "s-1",
     "gen_ai.conversation.id": "s-1",
@@ -154,10 +154,19 @@ class Corpus:
 
     def renumber(self, round_: int) -> None:
         """Give every trace and span of the corpus new ids, in place."""
-        mark = round_.to_bytes(4, "big")
-        for body, places in zip(self.bodies, self.places, strict=True):
-            for place in places:
-                body[place : place + 4] = mark
+        for index in range(len(self.bodies)):
+            self._mark(index, round_)
+
+    def request(self, number: int) -> bytes:
+        """Return the request `number` of an endless load: no id comes twice."""
+        round_, index = divmod(number, len(self.bodies))
+        self._mark(index, round_)
+        return bytes(self.bodies[index])
+
+    def _mark(self, index: int, round_: int) -> None:
+        mark, body = round_.to_bytes(4, "big"), self.bodies[index]
+        for place in self.places[index]:
+            body[place : place + 4] = mark
 
 
 def build(seed: int = 7) -> Corpus:

@@ -26,19 +26,18 @@ class Peer:
         name: of the column, and of the adapter that switches it on.
         venv: the environment it runs in; bare, floor and the content policies share one each.
         requires: what that environment needs beside the clients.
-        shows: the distribution whose version is printed.
-        agents: whether it instruments LangChain.
+        shows: the distribution whose version is printed besides the clients'; or empty.
     """
 
     name: str
     venv: str
     requires: tuple[str, ...] = ()
-    shows: str = "openai"
+    shows: str = ""
 
 
 PEERS = (
     Peer(name="bare", venv="bare"),
-    Peer(name="floor", venv="bare", shows="opentelemetry-sdk"),
+    Peer(name="floor", venv="bare"),
     Peer(name="traceai full", venv="traceai", requires=(".",), shows="traceai-evidence"),
     Peer(name="traceai redacted", venv="traceai", requires=(".",), shows="traceai-evidence"),
     Peer(
@@ -62,3 +61,4 @@ PEERS = (
 )
 
 PHOENIX = "arize-phoenix==20.26.1"
+MLFLOW = "mlflow==3.17.2"

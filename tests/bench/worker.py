@@ -63,7 +63,7 @@ def _codes(case: Case) -> int:
         case()
     finally:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
     return seen
 
 

@@ -127,7 +127,7 @@ def test_a_command_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(click, "our_commands", [hello], raising=False)
     _points(monkeypatch, "click:our_commands")
     assert CliRunner().invoke(cli.main, ["hello"]).output == "hello\n"
-    assert "  hello  Say hello.\n  run " in CliRunner().invoke(cli.main, ["--help"]).output
+    assert "  hello   Say hello.\n  run " in CliRunner().invoke(cli.main, ["--help"]).output
 
 
 def test_a_command_whose_package_is_missing_says_how_to_get_it(

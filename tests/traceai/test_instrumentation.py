@@ -14,8 +14,8 @@ import pytest
 from opentelemetry import trace
 
 import traceai
+from traceai.entry_points import LangChainInstrumentor, OpenAIInstrumentor
 from traceai.errors import ConfigurationError
-from traceai.instrumentors import LangChainInstrumentor, OpenAIInstrumentor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

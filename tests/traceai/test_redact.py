@@ -91,7 +91,10 @@ def test_a_tokenizer_that_returns_no_token_is_refused() -> None:
         "build 20261124123456",
         "2026-11-24T21:26:00.123456789Z",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        '{"id":"chatcmpl-9xYbQ2kLmN4pRsTuVwXyZ1a2b3c4d","created":1712345678,"top_p":0.10000000149}',
+        (
+            '{"id":"chatcmpl-9xYbQ2kLmN4pRsTuVwXyZ1a2b3c4d",'
+            '"created":1712345678,"top_p":0.10000000149}'
+        ),
     ],
 )
 def test_evidence_is_not_corrupted(text: str) -> None:

@@ -7,9 +7,11 @@ import re
 from collections import Counter
 
 _PLACEHOLDER = re.compile(
-    r"(?i)^(?:<.*|&lt;.*|pk_(?:live|test)_.*|arn:.*|\$\{.*|\$[a-z_]\w*|\{\{?.*|%[\w(].*|#\{.*|\*+|x{3,}|\.{3,}.*|-+|_+|\[.*\]"
+    r"(?i)^(?:<.*|&lt;.*|pk_(?:live|test)_.*|arn:.*|\$\{.*|\$[a-z_]\w*|\{\{?.*|%[\w(].*|#\{.*"
+    r"|\*+|x{3,}|\.{3,}.*|-+|_+|\[.*\]"
     r"|(?:your|my|the|some|enter|insert|change|replace|put|test|fake|dummy|sample|example)[-_ ].*"
-    r"|.*(?:example|placeholder|redacted|changeme|xxx|\*\*\*\*|\.\.\.|your[_-]|_here|1234567890|0123456789|abcdefghij|#{6}).*"
+    r"|.*(?:example|placeholder|redacted|changeme|xxx|\*\*\*\*|\.\.\.|your[_-]|_here|1234567890"
+    r"|0123456789|abcdefghij|#{6}).*"
     r"|pass(?:word)?|passwd|pwd|secret|token|null|none|true|false|undefined|string|optional"
     r"|os\.\w.*|process\.env.*|env[.(\[].*|self\..*|settings\..*|config[.\[].*|request\..*|args\..*"
     r"|(?P<same>.)(?P=same)*)$"

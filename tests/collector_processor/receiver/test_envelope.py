@@ -6,18 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector_processor.errors import MalformedRequestError
 from collector_processor.receiver.envelope import (
-    ResourceSlice,
     accept_logs,
     accept_traces,
     judge_ids,
-    split_logs,
-    split_traces,
 )
 
 TRACE = b"t" * 16
@@ -86,27 +81,6 @@ def count(request: ExportTraceServiceRequest) -> int:
     return sum(len(s.spans) for r in request.resource_spans for s in r.scope_spans)
 
 
-@given(requests())
-def test_a_request_is_split_into_the_spans_that_are_in_it(
-    request: ExportTraceServiceRequest,
-) -> None:
-    expected = [
-        (resource.resource, resource.schema_url, scope.scope, scope.schema_url, list(scope.spans))
-        for resource in request.resource_spans
-        for scope in resource.scope_spans
-    ]
-    assert [
-        (
-            Resource.FromString(part.resource),
-            part.resource_schema_url,
-            InstrumentationScope.FromString(part.scope),
-            part.scope_schema_url,
-            [Span.FromString(span) for span in part.records],
-        )
-        for part in split_traces(request.SerializeToString())
-    ] == expected
-
-
 @pytest.mark.parametrize(
     ("trace_id", "span_id", "parent_id", "fault"),
     [
@@ -147,15 +121,6 @@ def test_a_rebuilt_request_keeps_unknown_fields_and_the_order_of_bytes() -> None
     accepted = accept_traces(body)
     assert accepted.body == b"\x0a" + bytes([len(kept_resource)]) + kept_resource + b"\x7a\x00"
     assert accepted.reasons == ("resource 0, scope 0, span 0: trace_id is not 16 bytes long",)
-    assert list(split_traces(accepted.body)) == [
-        ResourceSlice(
-            resource=b"\x10\x07",
-            resource_schema_url="r",
-            scope=b"\x0a\x01n",
-            scope_schema_url="u",
-            records=(good,),
-        )
-    ]
 
 
 @given(requests(), st.data())
@@ -198,22 +163,14 @@ def test_damage_deep_within_an_attribute_is_found() -> None:
         accept_traces(damaged)
 
 
-def test_log_records_are_accepted_whatever_their_ids_and_split() -> None:
+def test_log_records_are_accepted_whatever_their_ids() -> None:
     request = ExportLogsServiceRequest()
     scope = request.resource_logs.add(schema_url="r").scope_logs.add(schema_url="s")
-    records = [scope.log_records.add(event_name="open", trace_id=b"short"), scope.log_records.add()]
+    scope.log_records.add(event_name="open", trace_id=b"short")
+    scope.log_records.add()
     body = request.SerializeToString()
     accepted = accept_logs(body)
     assert (accepted.body, accepted.items, accepted.rejected) == (body, 2, 0)
-    assert list(split_logs(body)) == [
-        ResourceSlice(
-            resource=b"",
-            resource_schema_url="r",
-            scope=b"",
-            scope_schema_url="s",
-            records=tuple(record.SerializeToString() for record in records),
-        )
-    ]
 
 
 def test_a_trace_request_is_no_log_request_by_accident() -> None:
