@@ -200,6 +200,8 @@ class Runner:
         if approval is not None and results.wants(node, approval, _CALL_TARGET):
             results.add(node, approval, _CALL_TARGET, _run(approval, **call_facts(node)))
         policy = self._evaluators.policies.get(node.get(semconv.POLICY_ID).value)
+        if node.operation == Operation.EMBEDDINGS:  # it answers nothing
+            return
         if policy is None or not results.wants(node, policy, _CALL_TARGET):
             return
         if not (has_content(node, "input") or has_content(node, "output")):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collector_processor.processor.tree import Node, Tree
 
 _EVERY_ROUTE = "*"
+_POLICY_CHECK = "is_compliant"
 _ALWAYS = (
     (semconv.PROVIDER_NAME, Code.NO_PROVIDER),
     (semconv.REQUEST_MODEL, Code.NO_REQUEST_MODEL),
@@ -176,6 +177,9 @@ def _judge_evaluations(
     node: Node, results: Sequence[Evaluation], rules: Rules, tally: Tally
 ) -> None:
     required = required_evaluations(rules, node.get(semconv.ROUTE).value)
+    if _is_embedding(node):
+        # An embedding answers nothing: there is nothing that a policy of answers could judge.
+        required = tuple(name for name in required if name != _POLICY_CHECK)
     failed = {result.name for result in results if result.label == "error"}
     judged = {
         result.name

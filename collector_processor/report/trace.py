@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from collector_processor.processor.decode import decode_request
+from collector_processor.processor.decode import decode_revision
 from collector_processor.processor.tree import plant
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ class TraceView:
 
 def view(revisions: Sequence[SealedTrace]) -> TraceView:
     """Put the revisions of one trace, oldest first, together."""
-    spans = chain.from_iterable(
-        decode_request(revision.request, revision.last_received_ns) for revision in revisions
-    )
+    spans = chain.from_iterable(map(decode_revision, revisions))
     tree = plant(sorted(spans, key=lambda span: (span.start_ns, span.span_id)))
     evaluations: dict[str, list[Evaluation]] = {}
     for found in chain.from_iterable(revision.evaluations for revision in revisions):
