@@ -27,7 +27,7 @@ clean:
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "traceai needs Python 3.11 or newer on the PATH; set PYTHON=/path/to/python3"; exit 2; }
-	@echo "setting up .venv with $(PYTHON) (once)"
+	@echo "setting up .venv with $(PYTHON): once, about a minute"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(READY)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, NoReturn, ParamSpec
 
 import click
+import httptools  # noqa: F401 - the extra [collector] is installed, or this module cannot be loaded
 
 from collector_processor.errors import CollectorError, ConfigError, StoreError
 
@@ -126,19 +127,35 @@ def rates(reader: Reader, *, as_json: bool) -> None:
 def trace(reader: Reader, *, trace_id: str, as_json: bool) -> None:
     """Show one trace: its tree, how each value is known, the verdicts."""
     from collector_processor.report import render  # noqa: PLC0415
-    from collector_processor.report import trace as traces  # noqa: PLC0415
+    from collector_processor.report import trace as reports  # noqa: PLC0415
 
     revisions = reader.revisions(trace_id.lower())
     if not revisions:
         raise StoreError(
             f"No sealed trace {trace_id} is stored.",
-            remedy="A trace is sealed when it is quiet; `traceai db status` shows what is open.",
+            remedy="A trace is sealed when it is quiet; `traceai traces` lists those that are.",
         )
-    view = traces.view(revisions)
+    view = reports.view(revisions)
     if as_json:
-        _print_json(traces.to_json(view))
+        _print_json(reports.to_json(view))
     else:
         _print(render.trace(view))
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@_as_json
+@_with_store
+def traces(reader: Reader, *, limit: int, as_json: bool) -> None:
+    """List the newest traces, with their ids."""
+    from collector_processor.report import render  # noqa: PLC0415
+    from collector_processor.report import traces as reports  # noqa: PLC0415
+
+    newest = tuple(reader.newest(limit))
+    if as_json:
+        _print_json(reports.to_json(newest))
+    else:
+        _print(render.traces(newest))
 
 
 @click.group()
@@ -186,7 +203,7 @@ def schema() -> None:
     _print_json(configuration.schema())
 
 
-commands = (collect, report, trace, db, config)
+commands = (collect, report, trace, traces, db, config)
 
 
 def _announce(lines: dict[str, str]) -> None:

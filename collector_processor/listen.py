@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from contextlib import suppress
 from typing import Final
 
 from collector_processor.errors import ConfigError, ListenError, PortInUseError
@@ -37,6 +38,17 @@ def parse_endpoint(endpoint: str, flag: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def check_endpoint(endpoint: str, flag: str) -> None:
+    """Check what can be told of an endpoint before anything is started: names are not looked up.
+
+    Raises:
+        ConfigError: it is no `host:port`, or an address that others can reach.
+    """
+    host, _ = parse_endpoint(endpoint, flag)
+    with suppress(ValueError):
+        _refuse_public(endpoint, str(ipaddress.ip_address(host)), flag)
+
+
 def listen(endpoint: str, flag: str) -> socket.socket:
     """Return a socket that listens on `host:port`; port 0 takes a free one.
 
@@ -61,11 +73,12 @@ def listen(endpoint: str, flag: str) -> socket.socket:
         except OSError:
             listener.close()
             raise
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise in_use(endpoint, flag) from error
+        why = error.strerror if isinstance(error, OSError) else f"{host!r} is no host name"
         raise ListenError(
-            f"Cannot listen on {endpoint}: {error.strerror}.",
+            f"Cannot listen on {endpoint}: {why}.",
             remedy=f"Set {_KEYS[flag]} (or --{flag}) to an address of this machine.",
         ) from error
     listener.settimeout(0)

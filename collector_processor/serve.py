@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import time
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING
 
 from collector_processor import asgi
@@ -49,6 +49,7 @@ def run(settings: Settings, *, announce: Callable[[dict[str, str]], None]) -> No
         CollectorError: a part cannot be opened, or the pipeline died; nothing acknowledged is lost.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    runner = Runner(evaluators(settings))
     settings.place.make()
     with ExitStack() as parts:
         writer = parts.enter_context(Writer(settings.place.store))
@@ -66,7 +67,7 @@ def run(settings: Settings, *, announce: Callable[[dict[str, str]], None]) -> No
             reader=reader,
             assembler=_assembler(settings),
             rules=rules(settings),
-            runner=Runner(evaluators(settings)),
+            runner=runner,
             forwarded=_forwarded(forwarders),
         )
         parts.callback(pipeline.stop, _GRACE_S)
@@ -74,8 +75,8 @@ def run(settings: Settings, *, announce: Callable[[dict[str, str]], None]) -> No
         for forwarder in forwarders:
             forwarder.start()
             parts.callback(forwarder.stop, _GRACE_S)
-        with asyncio.Runner(loop_factory=_loop()) as runner:
-            runner.run(_serve(settings, journal, pipeline, announce))
+        with asyncio.Runner(loop_factory=_loop()) as events:
+            events.run(_serve(settings, journal, pipeline, announce))
 
 
 def rules(settings: Settings) -> Rules:
@@ -155,24 +156,17 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    receivers = await server.start(intake, http=otlp.http.endpoint, grpc=otlp.grpc.endpoint)
-    ui = settings.config.ui.endpoint
-    health = await asgi.serve(Health(journal, pipeline), ui, "ui") if ui else None
-    announce(
-        {
-            "http": str(receivers.http),
-            "grpc": str(receivers.grpc),
-            **({"ui": health.address} if health else {}),
-            "data": str(settings.place.path),
-        }
-    )
-    try:
+    async with AsyncExitStack() as servers:
+        receivers = await server.start(intake, http=otlp.http.endpoint, grpc=otlp.grpc.endpoint)
+        servers.push_async_callback(receivers.stop, _GRACE_S)
+        addresses = {"http": str(receivers.http), "grpc": str(receivers.grpc)}
+        if ui := settings.config.ui.endpoint:
+            health = await asgi.serve(Health(journal, pipeline), ui, "ui")
+            servers.push_async_callback(health.stop, _GRACE_S)
+            addresses["ui"] = health.address
+        announce({**addresses, "data": str(settings.place.path)})
         while not stop.is_set() and pipeline.running:
             await _wait(stop)
-    finally:
-        await receivers.stop(_GRACE_S)
-        if health:
-            await health.stop(_GRACE_S)
     if not stop.is_set():
         raise CollectorError(
             "The pipeline died: requests are not taken any more, and nothing acknowledged is lost.",

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from traceai.policy.inventory import Inventory
-from traceai.policy.model import Policy
 
 from collector_processor.config import Config, Endpoint, load
 from collector_processor.datadir import DataDir
 from collector_processor.errors import ConfigError
+from collector_processor.listen import check_endpoint
 from traceai.errors import PolicyError, TraceAIError
+from traceai.policy.inventory import Inventory
+from traceai.policy.model import Policy
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -30,6 +31,10 @@ _IMPORT_ERRORS = (
     AttributeError,
     TypeError,
     ValueError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
     OSError,
     TraceAIError,
 )
@@ -62,7 +67,7 @@ def settle(
     """Read the configuration, let flags override it, and load what it refers to.
 
     Raises:
-        ConfigError: a key, a value, a policy or the inventory is wrong.
+        ConfigError: a key, a value, an endpoint, a policy or the inventory is wrong.
         StoreError: the store's URL is of a kind that this version cannot open.
     """
     config = load(file) if file is not None else Config()
@@ -77,6 +82,7 @@ def settle(
         receivers=msgspec.structs.replace(config.receivers, otlp=otlp),
         ui=msgspec.structs.replace(config.ui, endpoint=ui or config.ui.endpoint),
     )
+    _check_endpoints(config)
     folder = file.parent if file is not None else Path()
     place = (
         DataDir.at(data_dir)
@@ -91,6 +97,14 @@ def settle(
     )
 
 
+def _check_endpoints(config: Config) -> None:
+    otlp = config.receivers.otlp
+    check_endpoint(otlp.http.endpoint, "http")
+    check_endpoint(otlp.grpc.endpoint, "grpc")
+    if config.ui.endpoint:
+        check_endpoint(config.ui.endpoint, "ui")
+
+
 def _inventory(path: Path) -> Inventory:
     try:
         return Inventory.load(path)
@@ -100,8 +114,8 @@ def _inventory(path: Path) -> Inventory:
 
 def _policy(reference: str, folder: Path) -> Policy:
     """Import `module:NAME`; a file of that name beside the configuration is looked at first."""
-    module_name, colon, name = reference.partition(":")
-    if not colon or not name:
+    module_name, _, name = reference.partition(":")
+    if not module_name or not name:
         raise ConfigError(
             f"policies: {reference!r} is no module:NAME.",
             remedy="Name a traceai.Policy in Python, as in policy:POLICY.",

@@ -33,6 +33,8 @@ WAIT_S = 30
 def main() -> int:
     """Run the demo; return 0 when the report named every planted fault and nothing else."""
     shutil.rmtree(DATA, ignore_errors=True)
+    print("Six healthy requests and these faults, planted to see whether each is named:\n")
+    print("\n".join(f"  {name}" for name in FAULTS))
     with collector() as endpoint:
         print(f"\n── the agent, sending to {endpoint}\n")
         names = agent(endpoint)
@@ -42,12 +44,15 @@ def main() -> int:
     show("trace", healthy)
     print("\n── what is missing: traceai report completeness\n")
     show("report", "completeness")
-    print("\n── how the evaluators judged: traceai report rates\n")
+    print("\n── how the evaluators judged: traceai report rates")
     show("report", "rates")
-    wrong = compare(names)
     print("\n── planted and found\n")
-    print("\n".join(wrong) or "Every planted fault was named, and nothing else.")
-    print(f"\nLook further:  traceai trace ID --data-dir {DATA}   with an ID from above")
+    wrong = compare(names)
+    print("\n".join(wrong) or "\nEvery planted fault was named, and nothing else.")
+    leaked = next(trace_id for trace_id, name in names.items() if name in FAULTS)
+    command = os.path.relpath(Path(sys.executable).with_name("traceai"))
+    print(f"\nLook further:\n  {command} traces --data-dir {DATA}")
+    print(f"  {command} trace {leaked} --data-dir {DATA}")
     return 1 if wrong else 0
 
 
@@ -118,7 +123,7 @@ def compare(names: dict[str, str]) -> list[str]:
                 f"found {found['codes']} {seen} in trace {trace_id}"
             )
         elif fault:
-            print(f"✓ {name}: {fault.says}")
+            print(f"✓ {name}:\n    {fault.says}")
     return wrong
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import openai
-from direct_calls import QUESTION, ask
 from opentelemetry.trace import get_tracer, use_span
+
+from direct_calls import QUESTION, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,15 +12,15 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from openai import OpenAI
+from opentelemetry import trace
+
+import traceai
 from direct_calls import ask, ask_async, ask_streamed, embed, respond
 from fake_provider import FakeProvider
 from faults import FAULTS
-from openai import OpenAI
-from opentelemetry import trace
 from policy import POLICY
 from refund_desk import PLANNER_PROMPT, answer_refund_question
-
-import traceai
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -64,9 +64,10 @@ class context:  # noqa: N801 - used like a function: `with traceai.context(user=
         data_class: classes of data that flow, as `traceai.data.classes`.
         tags: free labels, as `traceai.tags`.
 
-    What is not given is inherited from the context around. An empty text says that it is not
-    known: nothing is inherited, and the collector reports it as missing. Other values are written
-    as text. Nothing is raised: this stands in the path of requests (P1).
+    A prompt or a policy may be named by a text alone: it then has no version, which the collector
+    reports. What is not given is inherited from the context around. An empty text says that it
+    is not known: nothing is inherited, and the collector reports it as missing. Other values are
+    written as text. Nothing is raised: this stands in the path of requests (P1).
     """
 
     __slots__ = ("_attributes",)
@@ -79,8 +80,8 @@ class context:  # noqa: N801 - used like a function: `with traceai.context(user=
         tenant: str | None = None,
         route: str | None = None,
         cohort: str | Sequence[str] | None = None,
-        prompt: Prompt | None = None,
-        policy: Policy | None = None,
+        prompt: Prompt | str | None = None,
+        policy: Policy | str | None = None,
         risk: str | None = None,
         data_class: str | Sequence[str] | None = None,
         tags: str | Sequence[str] | None = None,
@@ -94,13 +95,13 @@ class context:  # noqa: N801 - used like a function: `with traceai.context(user=
             given |= {key: _text(value) for key, value in texts.items() if value is not None}
             given |= {key: _labels(value) for key, value in labels.items() if value is not None}
             if prompt is not None:
-                given[semconv.PROMPT_NAME] = prompt.name
-                given[semconv.PROMPT_VERSION] = prompt.version
-                given[semconv.PROMPT_DIGEST] = prompt.digest
+                given[semconv.PROMPT_NAME] = _text(getattr(prompt, "name", prompt))
+                given[semconv.PROMPT_VERSION] = getattr(prompt, "version", None)
+                given[semconv.PROMPT_DIGEST] = getattr(prompt, "digest", None)
             if policy is not None:
-                given[semconv.POLICY_ID] = policy.id
-                given[semconv.POLICY_VERSION] = policy.version
-                given[semconv.POLICY_DIGEST] = policy.digest
+                given[semconv.POLICY_ID] = _text(getattr(policy, "id", policy))
+                given[semconv.POLICY_VERSION] = getattr(policy, "version", None)
+                given[semconv.POLICY_DIGEST] = getattr(policy, "digest", None)
         self._attributes = given
 
     def __enter__(self) -> Self:

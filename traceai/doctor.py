@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from traceai.call import Inference, Usage
 from traceai.context import context
@@ -49,18 +51,34 @@ def examine(
     handle = instrument(
         service=SERVICE, release=version, environment="doctor", endpoint=endpoint, isolated=True
     )
+    where = handle.config.target.endpoint
     try:
+        if (refusal := _refusal(where, timeout_s)) is not None:
+            said = f"{where} cannot be reached ({refusal}): is `traceai collect` running there?"
+            yield Check(name="send", ok=False, said=said)
+            return
+        before = flush(0)
         trace_id = _send()
-        sent = flush(timeout_s)
+        after = flush(timeout_s)
     finally:
         uninstrument()
-    where = handle.config.target.endpoint
-    if sent.sent == 0:
+    if after.sent == before.sent:
         said = f"{where} did not acknowledge the canary: is `traceai collect` running there?"
         yield Check(name="send", ok=False, said=said)
         return
     yield Check(name="send", ok=True, said=f"{where} acknowledged the canary")
     yield _read_back(trace_id, store, timeout_s)
+
+
+def _refusal(endpoint: str, timeout_s: float) -> str | None:
+    """Return why nobody answers at an address; None when somebody does."""
+    parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout_s).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _send() -> str:

@@ -268,6 +268,9 @@ class _Process:
                 self._dress(worn if isinstance(worn, Resource) else self._base)
             ),
             sampler=None if config.isolated else sampling(provider),
+            reachable=startup.reachable(config.target.endpoint)
+            if config.target.exporter == "otlp"
+            else None,
         )
 
     def _say(self, summary: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+import socket
+from typing import TYPE_CHECKING, Final, TextIO
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -11,9 +12,17 @@ if TYPE_CHECKING:
     from traceai.config import Config, Target
     from traceai.instrumentors.libraries import Found
 
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_CONNECT_S: Final = 0.1
+
 
 def summary(
-    config: Config, *, found: Iterable[Found], missing: Sequence[str], sampler: str | None
+    config: Config,
+    *,
+    found: Iterable[Found],
+    missing: Sequence[str],
+    sampler: str | None,
+    reachable: bool | None = None,
 ) -> str:
     """Return the start-up line.
 
@@ -22,9 +31,12 @@ def summary(
         found: the libraries that are installed, supported or not.
         missing: what the resource lacks.
         sampler: the application's sampler, if it does not record everything.
+        reachable: whether somebody listens at the endpoint; None when that is not known.
     """
     libraries = " ".join(map(_library, found)) or "no library to record is installed"
-    said = [f"traceai: {libraries} → {_place(config.target)}", f"content: {config.content}"]
+    nobody = " (nobody listens there yet)" if reachable is False else ""
+    said = [f"traceai: {libraries} → {_place(config.target)}{nobody}"]
+    said.append(f"content: {config.content}")
     if config.durability in ("durable", "strict"):
         said.append("durability: observe (the spool is not built yet)")
     if sampler:
@@ -32,6 +44,21 @@ def summary(
     if missing:
         said.append(f"missing for complete evidence: {', '.join(missing)}")
     return " | ".join(said)
+
+
+def reachable(endpoint: str) -> bool | None:
+    """Say whether somebody listens at an address of this machine; None for another machine's.
+
+    Only loopback is asked: it answers at once, whatever the answer is.
+    """
+    parts = urlsplit(endpoint)
+    if parts.hostname not in _LOOPBACK or parts.port is None:
+        return None
+    try:
+        socket.create_connection((parts.hostname, parts.port), _CONNECT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def say(line: str, stream: TextIO | None) -> None:

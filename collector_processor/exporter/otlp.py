@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from collector_processor.errors import CollectorError
 from collector_processor.exporter import cursor as cursors
 from collector_processor.exporter.client import Delivery
 from collector_processor.exporter.results import encode_results
@@ -43,6 +44,7 @@ class Forwarded:
     Attributes:
         refused: requests that the backend will never take, kept in the dead-letter file.
         rejected: spans and records that it rejected in a request it took.
+        last_reason: why something was last refused, or had to wait.
     """
 
     frames: int = 0
@@ -96,9 +98,11 @@ class Forwarder:
         while not self._stop.is_set():
             try:
                 sent = self._frames() + self._evaluations()
-            except OSError as error:
+            except (OSError, CollectorError) as error:
                 # A full disk keeps the cursor where it was: what was sent since is sent again.
-                _log.error("forwarding waits, its cursor cannot be kept: %s", error)
+                if str(error) != self.counts.last_reason:
+                    _log.error("forwarding waits, nothing is lost: %s", error)
+                self.counts.last_reason = str(error)
                 self._stop.wait(_FIRST_WAIT_S)
                 continue
             if not sent:

@@ -20,7 +20,6 @@ _STRUCTURE = frozenset(
     {"role", "type", "id", "finish_reason", "mime_type", "modality", "lc", "index", "tool_call_id"}
 )
 _FLAT_STRUCTURE = (".role", ".id", ".type", ".finish_reason", ".name", ".tool_call_id")
-_DEPTH = 32
 # What of a span each target is made of.
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "input": (semconv.SYSTEM_INSTRUCTIONS, semconv.INPUT_MESSAGES),
@@ -41,7 +40,7 @@ def has_content(node: Node, target: str) -> bool:
 
 def read_content(node: Node, target: str) -> str:
     """Return a target's content as text, without what only gives it structure."""
-    return "\n".join(text for value in _values(node, target) for text in _walk(_parsed(value), 0))
+    return "\n".join(text for value in _values(node, target) for text in _texts(_parsed(value)))
 
 
 def _values(node: Node, target: str) -> Iterator[Any]:
@@ -52,14 +51,22 @@ def _values(node: Node, target: str) -> Iterator[Any]:
             continue
         head, marker, _ = found.source.partition(".0.")
         if marker:
-            for key, value in attributes.items():
-                if key.startswith(head + ".") and not key.endswith(_FLAT_STRUCTURE):
-                    yield value
+            keys = [
+                key
+                for key in attributes
+                if key.startswith(head + ".") and not key.endswith(_FLAT_STRUCTURE)
+            ]
+            yield from (attributes[key] for key in sorted(keys, key=_place))
             continue
         key, _, member = found.source.partition("#")
         value = attributes.get(key)
         opened = _parsed(value) if member else None
         yield opened.get(member) if isinstance(opened, dict) else value
+
+
+def _place(key: str) -> tuple[tuple[int, ...], str]:
+    """Return where a flattened key stands: attributes have no order, the numbers in keys have."""
+    return tuple(int(part) for part in key.split(".") if part.isdecimal()), key
 
 
 def _parsed(value: Any) -> Any:
@@ -72,18 +79,23 @@ def _parsed(value: Any) -> Any:
     return value
 
 
-def _walk(value: Any, depth: int) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, bool) or value is None or depth > _DEPTH:
-        return
-    elif isinstance(value, int | float):
-        yield str(value)
-    elif isinstance(value, dict):
-        blob = value.get("type") == "blob"
-        for key, item in value.items():
-            if key not in _STRUCTURE and not (blob and key == "content"):
-                yield from _walk(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _walk(item, depth + 1)
+def _texts(whole: Any) -> Iterator[str]:
+    """Yield every text and number, however deep: what was not read could not be judged."""
+    waiting = [whole]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, bool) or value is None:
+            continue
+        elif isinstance(value, int | float):
+            yield str(value)
+        elif isinstance(value, dict):
+            blob = value.get("type") == "blob"
+            waiting += [
+                item
+                for key, item in reversed(value.items())
+                if key not in _STRUCTURE and not (blob and key == "content")
+            ]
+        elif isinstance(value, list):
+            waiting += reversed(value)

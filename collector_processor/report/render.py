@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collector_processor.processor.tree import Node
     from collector_processor.report.completeness import Line, Report
     from collector_processor.report.trace import TraceView
-    from collector_processor.store.summaries import EvaluationGroup
+    from collector_processor.store.summaries import EvaluationGroup, TraceSummary
 
 _STYLES: Final = {
     Verdict.COMPLETE: "green",
@@ -32,6 +32,9 @@ _STYLES: Final = {
     Verdict.UNKNOWN: "yellow",
 }
 _NONE: Final = "(none)"
+_UNPRINTABLE: Final = "\N{REPLACEMENT CHARACTER}"
+# Deeper spans stand beside their parent and say their level: a terminal ends, a trace need not.
+_DEEPEST: Final = 10
 _MILLISECOND_NS: Final = 1_000_000
 # What a reader of a tree looks for first, in this order; who it is for where that changes only.
 _CALL: Final = (semconv.PROVIDER_NAME, semconv.RESPONSE_MODEL, semconv.TOOL_CALL_ID)
@@ -48,18 +51,19 @@ def completeness(report: Report) -> RenderableType:
     totals = report.totals
     parts: list[RenderableType] = [
         Text(
-            f"{totals.traces_sealed} traces: {totals.complete} complete, "
+            f"{_counted(totals.traces_sealed, 'trace')}: {totals.complete} complete, "
             f"{totals.incomplete} incomplete, {totals.unknown} unknown"
             + (f"; {totals.traces_open} still open" if totals.traces_open else ""),
             style="bold",
         ),
         Text(
-            f"{_emitters(report.streams)}: calls are not numbered yet, so one that "
-            "never arrived would not be missed. Complete means complete, unproven."
+            f"{_counted(report.streams, 'emitter')}, none proven: calls are not numbered yet, so "
+            "one that never arrived would not be missed. Complete means complete, unproven."
         ),
     ]
     if totals.undecodable:
-        parts.append(Text(f"{totals.undecodable} acknowledged pieces cannot be read: kept."))
+        pieces = _counted(totals.undecodable, "acknowledged piece")
+        parts.append(Text(f"{pieces} that cannot be read: kept."))
     if report.required:
         parts.append(_findings("Missing", report.required))
     if report.observed:
@@ -67,8 +71,21 @@ def completeness(report: Report) -> RenderableType:
     return Group(*parts)
 
 
-def _emitters(count: int) -> str:
-    return f"{count} emitter{'s' if count != 1 else ''}, none proven"
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count != 1 else ''}"
+
+
+def _printable(text: str) -> str:
+    """Return a text that cannot steer a terminal: names are an emitter's, and may hold anything."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else _UNPRINTABLE
+        for character in text
+    )
+
+
+def _tamed(text: Text) -> Text:
+    text.plain = _printable(text.plain)
+    return text
 
 
 def _findings(title: str, lines: Sequence[Line]) -> Text:
@@ -84,7 +101,7 @@ def _findings(title: str, lines: Sequence[Line]) -> Text:
             style="not bold dim",
         )
         text.append(f"    {line.remedy}\n", style="not bold")
-    return text
+    return _tamed(text)
 
 
 def rates(groups: Sequence[EvaluationGroup]) -> RenderableType:
@@ -99,7 +116,7 @@ def rates(groups: Sequence[EvaluationGroup]) -> RenderableType:
         places.setdefault((group.service, group.route), []).append(group)
     parts: list[RenderableType] = []
     for (service, route), chosen in places.items():
-        parts.append(Text(f"\n{service or _NONE}  {route or _NONE}", style="bold"))
+        parts.append(_tamed(Text(f"\n{service or _NONE}  {route or _NONE}", style="bold")))
         parts.append(_rates(chosen))
         parts.extend(_example(group) for group in chosen if group.failed)
     return Group(*parts)
@@ -114,8 +131,8 @@ def _rates(groups: Sequence[EvaluationGroup]) -> Table:
     for group in groups:
         rate = fail_rate(group)
         table.add_row(
-            escape(f"  {group.name} {group.version or ''}".rstrip()),
-            escape(group.target),
+            escape(_printable(f"  {group.name} {group.version or ''}".rstrip())),
+            escape(_printable(group.target)),
             str(group.failed),
             str(group.passed + group.failed),
             "no data" if rate is None else f"{rate:.1%}",
@@ -126,7 +143,23 @@ def _rates(groups: Sequence[EvaluationGroup]) -> Table:
 
 
 def _example(group: EvaluationGroup) -> Text:
-    return Text(f"  {group.name}: {group.example_reason}\n    example {group.example_trace}")
+    return _tamed(
+        Text(f"  {group.name}: {group.example_reason}\n    example {group.example_trace}")
+    )
+
+
+def traces(summaries: Sequence[TraceSummary]) -> RenderableType:
+    """Return a list of traces, two lines each: the id has to be copied, so it is never cut."""
+    if not summaries:
+        return Text("No trace is sealed yet.")
+    text = Text()
+    for summary in summaries:
+        text.append(f"{summary.trace_id}  ")
+        text.append(summary.verdict, style=_STYLES[summary.verdict])
+        text.append(f"  {iso(summary.sealed_ns)}\n")
+        said = (summary.name, summary.service, summary.route, _counted(summary.spans, "span"))
+        text.append(f"    {'  '.join(each for each in said if each)}\n", style="dim")
+    return _tamed(text)
 
 
 def trace(view: TraceView) -> RenderableType:
@@ -143,15 +176,20 @@ def trace(view: TraceView) -> RenderableType:
     if found.get(None):
         head.append(f"  {' '.join(found[None])}", style="red")
     tree = Tree(head)
-    children: dict[str | None, list[Node]] = {}
+    # By span and not by span id, which two different spans may carry.
+    children: dict[Node | None, list[Node]] = {}
     for node in view.nodes:
-        children.setdefault(node.parent.span.span_id if node.parent else None, []).append(node)
-    waiting = [(tree, node) for node in reversed(children.get(None, ()))]
+        children.setdefault(node.parent, []).append(node)
+    waiting = [(tree, 1, node) for node in reversed(children.get(None, ()))]
     while waiting:
-        above, node = waiting.pop()
-        branch = above.add(_line(node, found, view.evaluations))
-        beneath = children.get(node.span.span_id, ())
-        waiting.extend((branch, child) for child in reversed(beneath))
+        above, level, node = waiting.pop()
+        line = _line(node, found, view.evaluations)
+        if level > _DEEPEST:
+            line = Text(f"level {level}: ", style="dim").append_text(line)
+        branch = above.add(line)
+        beneath = children.get(node, ())
+        place = branch if level < _DEEPEST else above
+        waiting.extend((place, level + 1, child) for child in reversed(beneath))
     return tree
 
 
@@ -179,7 +217,7 @@ def _line(
     for result in evaluations.get(span.span_id, ()):
         if result.passed is not True:
             line.append_text(_result(result))
-    return line
+    return _tamed(line)
 
 
 def _identity(node: Node) -> list[str]:

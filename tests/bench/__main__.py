@@ -17,10 +17,11 @@ from tests.bench.venvs import CHECKOUT
 def main() -> None:
     """Run what is asked for and print the tables."""
     options = _options()
+    cache = options.cache.resolve()
     today = dt.datetime.now(dt.UTC).date()
     parts = [f"{today}, {machine()}."]
     if options.what in {"library", "all"}:
-        parts += ["### Library", library.run(options.cache, options.cycles)]
+        parts += ["### Library", library.run(cache, options.cycles)]
     if options.what in {"collector", "all"}:
         asked = collector.Load(
             traceai=options.spans,
@@ -28,7 +29,7 @@ def main() -> None:
             mlflow=options.mlflow_spans,
             repeats=options.repeats,
         )
-        parts += ["### Collector", collector.run(options.cache, asked)]
+        parts += ["### Collector", collector.run(cache, asked)]
     print("\n\n".join(parts))
 
 

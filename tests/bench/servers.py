@@ -125,7 +125,10 @@ def _announcing(command: list[str], stored: Callable[[], int]) -> Iterator[Serve
     ) as process:
         try:
             assert process.stdout is not None
-            said = json.loads(process.stdout.readline())
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"{' '.join(command)} does not start: run it by hand to see why")
+            said = json.loads(line)
             yield Server(
                 pid=process.pid,
                 http=lambda: send.http_connection(said["http"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,4 +42,4 @@ def test_the_report_names_the_planted_faults_and_nothing_else(
 def test_the_demo_says_where_to_look_next(demo: tuple[Collector, str]) -> None:
     _, output = demo
     assert "Every planted fault was named, and nothing else." in output
-    assert "traceai trace ID --data-dir demo-data" in output
+    assert re.search(r"traceai trace [0-9a-f]{32} --data-dir demo-data", output)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from fake_provider import FakeProvider
 from openai import OpenAI
+
+from fake_provider import FakeProvider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

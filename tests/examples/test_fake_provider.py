@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import openai
 import pytest
-from fake_answers import leaked_account, leaked_key
-from fake_provider import FakeProvider
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 from stdnum import iban
 
+from fake_answers import leaked_account, leaked_key
+from fake_provider import FakeProvider
 from traceai.evaluators.detect import detect
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

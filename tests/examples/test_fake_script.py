@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
+from openai import OpenAI
+
 from fake_openai import chat_frames
 from fake_provider import Answer, FakeProvider
-from openai import OpenAI
 
 if TYPE_CHECKING:
     from fake_provider import Request

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from faults import FAULTS
 
 if TYPE_CHECKING:
-    from fake_provider import FakeProvider
     from openai import OpenAI
+
+    from fake_provider import FakeProvider
 
 ASKED = {
     "abandoned_stream": [("127.0.0.1", "gpt-4o-mini")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from fake_answers import leaked_account
 from policy import POLICY, account_redacted
 

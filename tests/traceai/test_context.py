@@ -82,6 +82,10 @@ def test_what_is_not_given_is_inherited() -> None:
         ({"user": 7}, {"user.id": "7"}),
         ({"tags": ["a", ""]}, {"user.id": "around", "traceai.tags": ["a"]}),
         ({"tags": 7}, {"user.id": "around", "traceai.tags": ["7"]}),
+        (
+            {"prompt": "answer", "policy": "soc2"},
+            {"user.id": "around", "gen_ai.prompt.name": "answer", "traceai.policy.id": "soc2"},
+        ),
         ({"cohort": {"b", "a"}}, {"user.id": "around", "traceai.cohort": ["a", "b"]}),
     ],
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import socket
 
 import pytest
 
 from traceai.config import Config
 from traceai.instrumentors.libraries import Found
-from traceai.startup import say, summary
+from traceai.startup import reachable, say, summary
 
 OPENAI = Found(name="openai", version="3.57.0", needs=None)
 OLD = Found(name="openai", version="0.28.1", needs=">=1.40,<4")
@@ -47,6 +48,19 @@ def test_it_says_what_durability_it_cannot_give(durability: str | None, *, said:
 def test_it_says_that_evidence_is_not_sampled() -> None:
     said = line(Config(), sampler="TraceIdRatioBased{0.1}")
     assert "evidence is recorded in full beside the application's TraceIdRatioBased{0.1}" in said
+
+
+def test_it_says_when_nobody_listens() -> None:
+    said = line(Config.resolve({}), reachable=False)
+    assert "→ http://127.0.0.1:4318/v1/traces (nobody listens there yet) |" in said
+
+
+def test_only_this_machine_is_asked_whether_somebody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert reachable(f"http://127.0.0.1:{port}/v1/traces") is True
+    assert reachable(f"http://127.0.0.1:{port}/v1/traces") is False
+    assert reachable("https://collector.example.com:4318/v1/traces") is None
 
 
 def test_it_hides_a_password() -> None:

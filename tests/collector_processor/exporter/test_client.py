@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -18,7 +16,7 @@ from collector_processor.exporter.client import Answer, Delivery, connect
 from collector_processor.model import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.collector_processor.exporter.conftest import Backend
 
 BODY = b"a request, as it came"
 PARTIAL = ExportTraceServiceResponse(
@@ -27,43 +25,6 @@ PARTIAL = ExportTraceServiceResponse(
 PARTIAL_LOGS = ExportLogsServiceResponse(
     partial_success={"rejected_log_records": 3, "error_message": "too new"}
 ).SerializeToString()
-
-
-class Backend(HTTPServer):
-    """Answers as told, and keeps what it was sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answer: tuple[int, dict[str, str], bytes] = (200, {}, b"")
-        self.got: list[tuple[str, dict[str, str], bytes]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Backend
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.got.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-        status, headers, said = self.server.answer
-        self.send_response(status)
-        for name, value in {**headers, "content-length": str(len(said))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(said)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def backend() -> Iterator[Backend]:
-    server = Backend()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.mark.parametrize(

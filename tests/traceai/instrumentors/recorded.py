@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
-from fake_provider import FakeProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from fake_provider import FakeProvider
 from traceai.attributes import Content
 from traceai.instrumentors.openai import instrument_openai
 from traceai.recorder import Recorder

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fake_provider import Answer, FakeProvider
 from langchain_core.callbacks import CallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from openai import InternalServerError
 from scripted import PLANNER_TREE, QUESTION, Traced, add_async, planner
 
+from fake_provider import Answer, FakeProvider
 from traceai.attributes import Content
 from traceai.instrumentors.openai import instrument_openai
 from traceai.recorder import Recorder
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fake_provider import Request
-
     from traceai.instrumentors.patch import Patch
 
 AGENTS = 40

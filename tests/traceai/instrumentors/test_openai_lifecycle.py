@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
-from fake_provider import Answer, Request
 from recorded import MODEL, QUESTION, helper_of, responses_of
+
+from fake_provider import Answer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
-from fake_provider import Answer
 from recorded import MODEL, QUESTION, responses_of
+
+from fake_provider import Answer
 
 if TYPE_CHECKING:
     from recorded import Recorded

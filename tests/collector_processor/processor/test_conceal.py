@@ -1,0 +1,124 @@
+"""Secrets are taken out of what is stored; everything else stays as it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from collector_processor.processor.conceal import conceal_envelope, conceal_span, conceal_text
+from collector_processor.processor.raw import Envelope
+from traceai.evaluators.detect import PII_KINDS, gate
+
+KEY = "sk-proj-a8Kd92LsmQ0zXvB7nR4tYw1EuH6jPc3G"
+TOKEN = "<OPENAI_API_KEY>"
+AWS = "AKIAIOSFODNN7EXAMPL2"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "expected"),
+    [
+        ("", None, ""),
+        ("nothing here", None, "nothing here"),
+        (KEY, None, TOKEN),
+        (f"use {KEY}.", None, f"use {TOKEN}."),
+        (f"{KEY} and {KEY}", None, f"{TOKEN} and {TOKEN}"),
+        (f"ä→{KEY}→ä", None, f"ä→{TOKEN}→ä"),
+        (TOKEN, None, TOKEN),
+        ("hunter2Zq9xK4", "db.password", "<GENERIC_SECRET>"),
+        ("hunter2Zq9xK4", "db.name", "hunter2Zq9xK4"),
+        # Personal data is judged, and kept: the library redacts it at its source.
+        ("jane.doe@acme-corp.com", None, "jane.doe@acme-corp.com"),
+    ],
+)
+def test_a_token_stands_in_the_place_of_a_secret(text: str, key: str | None, expected: str) -> None:
+    assert conceal_text(text, key) == expected
+
+
+@given(st.text())
+def test_concealing_again_changes_nothing(text: str) -> None:
+    once = conceal_text(f"{text} {KEY} {text}")
+    assert KEY not in once
+    assert conceal_text(once) == once
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        Span(name=f"call {KEY}"),
+        Span(status={"message": f"bad {KEY}", "code": 2}),
+        Span(events=[{"name": KEY}]),
+    ],
+    ids=["name", "status", "event"],
+)
+def test_no_text_of_a_span_keeps_a_secret(span: Span) -> None:
+    body = span.SerializeToString()
+    concealed = conceal_span(body, gate(body))
+    assert KEY.encode() not in concealed
+    assert TOKEN.encode() in concealed
+
+
+def test_attributes_of_spans_events_and_links_keep_no_secret_however_deep(otlp: Any) -> None:
+    given = {
+        "text": f"a {KEY}",
+        "list": ["b", KEY, 1],
+        "map": {"deep": {"er": [KEY]}},
+        "bytes": b"\xff\xfe " + KEY.encode(),
+        "count": 7,
+        "kept": "c",
+    }
+    span = otlp.span("call", attributes=given)
+    span.events.add(name="e", attributes=otlp.pairs(given))
+    span.links.add(trace_id=bytes(16), span_id=bytes(8), attributes=otlp.pairs(given))
+    body = span.SerializeToString()
+    read = Span.FromString(conceal_span(body, gate(body)))
+    concealed = {
+        "text": f"a {TOKEN}",
+        "list": ["b", TOKEN, 1],
+        "map": {"deep": {"er": [TOKEN]}},
+        "bytes": b"\xff\xfe " + TOKEN.encode(),
+        "count": 7,
+        "kept": "c",
+    }
+    expected = otlp.pairs(concealed)
+    assert list(read.attributes) == expected
+    assert list(read.events[0].attributes) == expected
+    assert list(read.links[0].attributes) == expected
+
+
+def test_what_is_beside_a_secret_stays_as_it_came(otlp: Any) -> None:
+    span = otlp.span("call", parent="root", attributes={"a": KEY}, error=True, trace_state="x=1")
+    body = span.SerializeToString() + b"\xfa\x3f\x05later"  # a field of a version to come
+    read = Span.FromString(conceal_span(body, gate(body)))
+    span.attributes[0].value.string_value = TOKEN
+    assert read.SerializeToString() == span.SerializeToString() + b"\xfa\x3f\x05later"
+
+
+@pytest.mark.parametrize("kinds", [frozenset(), PII_KINDS], ids=["nothing", "personal data"])
+def test_a_span_that_the_gate_clears_of_secrets_is_not_opened(kinds: frozenset[str]) -> None:
+    assert conceal_span(b"\xff not protobuf", kinds) == b"\xff not protobuf"
+
+
+def test_resource_and_scope_keep_no_secret(otlp: Any) -> None:
+    resource = Resource(attributes=otlp.pairs({"service.name": "shop", "app.key": KEY}))
+    scope = InstrumentationScope(name="lib", attributes=otlp.pairs({"aws": f"id {AWS}"}))
+    envelope = conceal_envelope(envelope_of(resource, scope))
+    resource.attributes[1].value.string_value = TOKEN
+    assert Resource.FromString(envelope.resource) == resource
+    assert AWS.encode() not in envelope.scope
+    assert InstrumentationScope.FromString(envelope.scope).name == "lib"
+
+
+def test_a_clean_resource_stays_byte_for_byte(otlp: Any) -> None:
+    resource = Resource(attributes=otlp.pairs(otlp.RESOURCE))
+    envelope = envelope_of(resource, InstrumentationScope(name="lib"))
+    assert conceal_envelope(envelope) == envelope
+
+
+def envelope_of(resource: Resource, scope: InstrumentationScope) -> Envelope:
+    return Envelope(resource.SerializeToString(), "", scope.SerializeToString(), "")
