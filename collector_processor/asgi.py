@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collector_processor.listen import listen, name_of
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 # Longer than an SDK's export interval: a connection closed while it sends costs it a retry.
 _KEEP_ALIVE_S = 120
 _POLL_S = 0.002
+_MOST_HEAD_BYTES = 64 << 10
+# What one read may bring: a head is told from its body only once it is parsed.
+_ONE_READ = 256 << 10
 
 
 class ASGIServer:
@@ -31,7 +35,7 @@ class ASGIServer:
         self._server = _Server(
             uvicorn.Config(
                 application,
-                http="httptools",
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -62,6 +66,36 @@ async def serve(application: Callable[..., Any], endpoint: str, flag: str) -> AS
     server = ASGIServer(application, listen(endpoint, flag))
     await server.started()
     return server
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1 with a limit on the request line and the headers, which the parser has not."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_head = True
+        self._head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; leave a client whose head does not end."""
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > _MOST_HEAD_BYTES:
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """Answer, unless the head was too large."""
+        self._in_head = False
+        if self._head_bytes > _MOST_HEAD_BYTES + _ONE_READ:
+            self.transport.close()
+            return
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect the head of the next request."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ Exit codes: 0 ok, 2 usage or configuration, 3 could not run, 4 evidence incomple
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from functools import wraps
@@ -209,6 +210,7 @@ commands = (collect, report, trace, traces, db, config)
 def _announce(lines: dict[str, str]) -> None:
     for name, value in lines.items():
         click.echo(f"{name:<10} {value}")
+    click.echo("ready      `traceai report completeness` reads what is found; Ctrl-C stops")
 
 
 def _announce_json(lines: dict[str, str]) -> None:
@@ -221,6 +223,9 @@ def _print_json(document: Any) -> None:
 
 def _print(what: RenderableType) -> None:
     from rich.console import Console  # noqa: PLC0415 - 130 ms that --json need not pay
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal of another alphabet is no failure
 
     Console().print(what)
 

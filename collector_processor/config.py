@@ -11,6 +11,7 @@ import difflib
 import os
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0, le=30 * 86_400)]
+Mebibytes = Annotated[int, Meta(ge=1, le=1 << 24)]
 
 # Named by the design, built by a later release: to ignore one in silence would be a promise broken.
 _LATER = {
@@ -47,7 +48,7 @@ class OTLPReceiver(_Strict, frozen=True, kw_only=True):
 
     grpc: Endpoint = Endpoint(endpoint="127.0.0.1:4317")
     http: Endpoint = Endpoint(endpoint="127.0.0.1:4318")
-    max_request_mib: Count = 64
+    max_request_mib: Annotated[int, Meta(ge=1, le=1024)] = 64
 
 
 class Receivers(_Strict, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ class JournalPart(_Strict, frozen=True, kw_only=True):
     """Where accepted requests are made durable, and how much may wait there."""
 
     path: str | None = None
-    max_mib: Count = 4096
+    max_mib: Mebibytes = 4096
 
 
 class StorePart(_Strict, frozen=True, kw_only=True):
@@ -72,9 +73,9 @@ class StorePart(_Strict, frozen=True, kw_only=True):
 class Assemble(_Strict, frozen=True, kw_only=True):
     """When a trace is sealed, in seconds of quiet, and of age at most."""
 
-    settle_s: Positive = 0.5
-    quiet_s: Positive = 2.0
-    deadline_s: Positive = 600.0
+    settle_s: Seconds = 0.5
+    quiet_s: Seconds = 2.0
+    deadline_s: Seconds = 600.0
 
 
 class CompletenessPart(_Strict, frozen=True, kw_only=True):
@@ -107,7 +108,19 @@ class OTLPExporter(_Strict, frozen=True, kw_only=True):
     protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
     headers: dict[str, str] = {}
     compression: Literal["none", "gzip"] = "gzip"
-    timeout_s: Positive = 10.0
+    timeout_s: Seconds = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse what can never be reached; it would wait for ever."""
+        schemed = self.endpoint if "//" in self.endpoint else f"//{self.endpoint}"
+        parts = urlsplit(schemed)
+        schemes = ("", "http", "https") if self.protocol == "grpc" else ("http", "https")
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(
+                f"`endpoint` is {self.endpoint!r}, no address such as http://host:4318"
+            )
+        if parts.path.rstrip("/").endswith(("/v1/traces", "/v1/logs")):
+            raise ValueError("`endpoint` ends in a signal's path, which is appended: leave it out")
 
 
 class Exporters(_Strict, frozen=True, kw_only=True):

@@ -178,7 +178,7 @@ class Evaluation:
     Attributes:
         span_ids: the spans it holds for, hexadecimal.
         version: None when the emitter of an arrived result did not say.
-        target: what was judged: input, output, arguments, result, documents or call.
+        target: what was judged: input, output, arguments, result, query, documents or call.
         passed: True, False, or None when it could not be judged.
         label: pass, fail, error, not_applicable, not_evaluated, or an emitter's word.
         arrived: it came over OTLP as `gen_ai.evaluation.result`; else the collector's own.
@@ -199,11 +199,12 @@ class Evaluation:
 
 
 class SealReason(StrEnum):
-    """Why a trace was sealed when it was."""
+    """Why a trace was sealed when it was; `crowded`: early, to keep memory within its bound."""
 
     SETTLED = "settled"
     QUIET = "quiet"
     DEADLINE = "deadline"
+    CROWDED = "crowded"
 
 
 class Member(NamedTuple):

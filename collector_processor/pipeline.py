@@ -10,19 +10,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collector_processor.errors import CollectorError
 from collector_processor.processor.assembler import NOT_STORED
-from collector_processor.processor.intake import read_bodies, take_in
-from collector_processor.processor.seal import seal
+from collector_processor.processor.boundary import record_traces, seal_trace, unpack_frame
+from collector_processor.processor.conceal import conceal_undecodable
+from collector_processor.processor.reread import Reread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from collector_processor.model import Journal, Prior, SealedTrace, StoredFrame, Undecodable
-    from collector_processor.processor.assembler import Assembler, Gathered, Piece
+    from collector_processor.processor.assembler import Assembler, Gathered
     from collector_processor.processor.evaluation import Runner
     from collector_processor.processor.tally import Rules
     from collector_processor.store.reader import Reader
@@ -33,8 +34,6 @@ _log = logging.getLogger("traceai.collector")
 _SECOND = 1_000_000_000
 _FRAMES_A_TURN = 64
 _TRACES_A_BATCH = 512
-# What is kept, within a batch, of frames that were read again.
-_REREAD_BYTES = 16 << 20
 _LONGEST_WAIT_S = 0.2
 _SHORTEST_WAIT_S = 0.01
 # How often the mark and the count of open traces are recorded when no trace is sealed.
@@ -45,7 +44,12 @@ _LONGEST_RETRY_S = 10.0
 
 @dataclass(slots=True, kw_only=True)
 class PipelineCounts:
-    """What was done since start; a restart counts again what it reads again."""
+    """What was done since start; a restart counts again what it reads again.
+
+    Attributes:
+        crowded: traces that were sealed early, to keep memory within its bound.
+        undecodable: spans, log records and frames that could not be read, and were kept.
+    """
 
     frames: int = 0
     spans: int = 0
@@ -54,6 +58,7 @@ class PipelineCounts:
     duplicates: int = 0
     sealed: int = 0
     amended: int = 0
+    crowded: int = 0
     evaluations: int = 0
     undecodable: int = 0
     store_failures: int = 0
@@ -108,8 +113,7 @@ class Pipeline:
         self._due: dict[bytes, Gathered] = {}
         self._judged: dict[bytes, SealedTrace] = {}
         self._undecodable: list[Undecodable] = []
-        self._reread: dict[int, dict[int, bytes]] = {}
-        self._reread_bytes = 0
+        self._reread = Reread(journal)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
@@ -182,20 +186,21 @@ class Pipeline:
         self._now_ns = max(self._now_ns, now_ns)
         for gathered in self._assembler.due(self._now_ns):
             self._due[gathered.trace_id] = gathered
+        self.counts.crowded = self._assembler.crowded
 
     def _take(self, stored: StoredFrame) -> None:
-        intake = take_in(stored)
-        priors = self._priors({trace_id for trace_id, _ in intake.pieces})
+        unpacked = unpack_frame(stored)
+        priors = self._priors({trace_id for trace_id, _ in unpacked.pieces})
         counts = self.counts
-        for trace_id, piece in intake.pieces:
+        for trace_id, piece in unpacked.pieces:
             if not self._assembler.add(trace_id, piece, priors.get(trace_id, NOT_STORED)):
                 counts.duplicates += 1
-        records = intake.ignored + sum(1 for _, piece in intake.pieces if not piece.is_span)
+        spans = sum(piece.is_span for _, piece in unpacked.pieces)
         counts.frames += 1
-        counts.records += records
-        counts.ignored_records += intake.ignored
-        counts.spans += len(intake.pieces) + intake.ignored - records
-        self._keep(intake.undecodable)
+        counts.spans += spans
+        counts.records += len(unpacked.pieces) - spans + unpacked.ignored
+        counts.ignored_records += unpacked.ignored
+        self._keep(unpacked.undecodable)
 
     def _priors(self, trace_ids: set[bytes]) -> dict[bytes, Prior]:
         """Return what is stored of the traces that are not open, recording first what is due."""
@@ -209,71 +214,40 @@ class Pipeline:
         self._judge()
         mark = self._assembler.low_water(self._position)
         note = (mark, len(self._assembler))
-        pending = bool(self._judged or self._undecodable)
-        if not pending and (note == self._noted or self._clock() - self._noted_ns < _NOTE_EVERY_NS):
+        if not (self._judged or self._undecodable or self._is_worth_noting(note)):
             return
-        batch = tuple(self._judged.values())
-        self._writer.record(
-            batch, mark=mark, open_traces=note[1], undecodable=tuple(self._undecodable)
-        )
+
+        def record(traces: Sequence[SealedTrace]) -> None:
+            kept = tuple(self._undecodable)
+            self._writer.record(traces, mark=mark, open_traces=note[1], undecodable=kept)
+
+        batch = record_traces(record, self._writer.rehearse, tuple(self._judged.values()))
         self.counts.sealed += len(batch)
         self.counts.amended += sum(1 for trace in batch if trace.revision > 1)
         self.counts.evaluations += sum(len(trace.evaluations) for trace in batch)
         self._judged.clear()
-        self._reread.clear()
-        self._reread_bytes = 0
+        self._reread.forget()
         self._undecodable.clear()
         self._mark, self._noted, self._noted_ns = mark, note, self._clock()
         self._journal.release(mark if self._forwarded is None else min(mark, self._forwarded()))
+
+    def _is_worth_noting(self, note: tuple[int, int]) -> bool:
+        """Say whether mark and open traces are to be recorded now: at once when one is open."""
+        if note[1] > 0 >= self._noted[1]:
+            return True
+        return note != self._noted and self._clock() - self._noted_ns >= _NOTE_EVERY_NS
 
     def _judge(self) -> None:
         while self._due:
             trace_id, gathered = next(iter(self._due.items()))
             history = self._reader.revisions(trace_id.hex()) if gathered.prior.revision else ()
-            sealing = seal(
-                self._with_bodies(gathered), history, self._rules, self._runner, self._clock()
-            )
+            whole = self._reread.with_bodies(gathered)
+            sealing = seal_trace(whole, history, self._rules, self._runner, self._clock())
             self._keep(sealing.undecodable)
             self._judged[trace_id] = sealing.trace
             del self._due[trace_id]
 
-    def _with_bodies(self, gathered: Gathered) -> Gathered:
-        """Read again from the journal what memory has let go of."""
-        pieces = (*gathered.spans, *gathered.records)
-        positions = sorted({piece.position for piece in pieces if piece.body is None})
-        if not positions:
-            return gathered
-        bodies = {position: self._bodies_at(position) for position in positions}
-
-        def whole(piece: Piece) -> Piece:
-            if piece.body is not None:
-                return piece
-            return piece._replace(body=bodies[piece.position].get(piece.ordinal))
-
-        return replace(
-            gathered,
-            spans=tuple(map(whole, gathered.spans)),
-            records=tuple(map(whole, gathered.records)),
-        )
-
-    def _bodies_at(self, position: int) -> dict[int, bytes]:
-        """Return the bytes in one frame; none when the journal is damaged there.
-
-        Traces that are due together were received together: a frame read for one is kept for the
-        next, up to a bound.
-        """
-        if position not in self._reread:
-            stored = next(self._journal.read(position), None)
-            bodies = read_bodies(stored) if stored and stored.position == position else {}
-            size = sum(map(len, bodies.values()))
-            if self._reread_bytes + size > _REREAD_BYTES:
-                self._reread.clear()
-                self._reread_bytes = 0
-            self._reread[position] = bodies
-            self._reread_bytes += size
-        return self._reread[position]
-
-    def _keep(self, undecodable: tuple[Undecodable, ...]) -> None:
+    def _keep(self, undecodable: Iterable[Undecodable]) -> None:
         for found in undecodable:
             self.counts.undecodable += 1
             _log.error(
@@ -282,7 +256,7 @@ class Pipeline:
                 found.position,
                 found.reason,
             )
-        self._undecodable += undecodable
+            self._undecodable.append(conceal_undecodable(found))
 
     def _wait_s(self) -> float:
         due_ns = self._assembler.next_due_ns()

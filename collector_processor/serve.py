@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import signal
 import time
@@ -15,6 +16,7 @@ from collector_processor.exporter import client
 from collector_processor.exporter.otlp import Forwarder
 from collector_processor.health import Health
 from collector_processor.journal.segments import SegmentJournal
+from collector_processor.model import Signal
 from collector_processor.pipeline import Pipeline
 from collector_processor.processor.assembler import Assembler
 from collector_processor.processor.codes import PROFILES
@@ -33,12 +35,15 @@ from traceai.evaluators.secrets import Secrets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from collector_processor.config import OTLPExporter
     from collector_processor.settings import Settings
 
 _log = logging.getLogger("traceai.collector")
 
 _MEBIBYTE = 1 << 20
 _GRACE_S = 3.0
+# A batch in hand is recorded before the journal closes under it.
+_BATCH_S = 15.0
 _WATCH_S = 0.2
 
 
@@ -70,13 +75,13 @@ def run(settings: Settings, *, announce: Callable[[dict[str, str]], None]) -> No
             runner=runner,
             forwarded=_forwarded(forwarders),
         )
-        parts.callback(pipeline.stop, _GRACE_S)
+        parts.callback(pipeline.stop, _BATCH_S)
         pipeline.start()
         for forwarder in forwarders:
             forwarder.start()
             parts.callback(forwarder.stop, _GRACE_S)
         with asyncio.Runner(loop_factory=_loop()) as events:
-            events.run(_serve(settings, journal, pipeline, announce))
+            events.run(_serve(settings, journal, pipeline, forwarders, announce))
 
 
 def rules(settings: Settings) -> Rules:
@@ -109,7 +114,7 @@ def evaluators(settings: Settings) -> Evaluators:
         approval=ProviderApproval(settings.inventory)
         if settings.inventory is not None and "provider_approval" in named
         else None,
-        policies={policy.id: IsCompliant(policy) for policy in settings.policies}
+        policies={(policy.id, policy.version): IsCompliant(policy) for policy in settings.policies}
         if "is_compliant" in named
         else {},
     )
@@ -126,14 +131,20 @@ def _forwarders(
     """Make one forwarder a backend, each with a reader of its own: SQLite's are for one thread."""
     return tuple(
         Forwarder(
-            name=f"otlp-{number}",
+            name=_name(exporter),
             folder=settings.place.path,
             client=client.connect(exporter),
             journal=journal,
             results=parts.enter_context(Reader(settings.place.store)),
         )
-        for number, exporter in enumerate(settings.config.exporters.otlp)
+        for exporter in settings.config.exporters.otlp
     )
+
+
+def _name(exporter: OTLPExporter) -> str:
+    """Name a backend by where it is, so that its cursor is never another's."""
+    where = f"{exporter.protocol} {exporter.endpoint}"
+    return f"otlp-{hashlib.sha256(where.encode()).hexdigest()[:12]}"
 
 
 def _forwarded(forwarders: tuple[Forwarder, ...]) -> Callable[[], int] | None:
@@ -146,6 +157,7 @@ async def _serve(
     settings: Settings,
     journal: SegmentJournal,
     pipeline: Pipeline,
+    forwarders: tuple[Forwarder, ...],
     announce: Callable[[dict[str, str]], None],
 ) -> None:
     otlp = settings.config.receivers.otlp
@@ -161,15 +173,21 @@ async def _serve(
         servers.push_async_callback(receivers.stop, _GRACE_S)
         addresses = {"http": str(receivers.http), "grpc": str(receivers.grpc)}
         if ui := settings.config.ui.endpoint:
-            health = await asgi.serve(Health(journal, pipeline), ui, "ui")
+            health = await asgi.serve(Health(journal, pipeline, forwarders, intake), ui, "ui")
             servers.push_async_callback(health.stop, _GRACE_S)
             addresses["ui"] = health.address
         announce({**addresses, "data": str(settings.place.path)})
-        while not stop.is_set() and pipeline.running:
+        while not stop.is_set() and pipeline.running and all(f.running for f in forwarders):
             await _wait(stop)
+    _log.info(
+        "stopped: %d spans and %d log records were accepted, %d revisions of traces recorded",
+        intake.counts.accepted[Signal.TRACES],
+        intake.counts.accepted[Signal.LOGS],
+        pipeline.counts.sealed,
+    )
     if not stop.is_set():
         raise CollectorError(
-            "The pipeline died: requests are not taken any more, and nothing acknowledged is lost.",
+            "A part died: requests are not taken any more, and nothing acknowledged is lost.",
             remedy="Start the collector again, and report the error above.",
         )
 

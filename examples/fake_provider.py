@@ -9,6 +9,7 @@ replace any part of any answer: status, headers, body, stream events, delays, a 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import socket
@@ -123,6 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.server.connections.add(self.connection)
 
+    def handle(self) -> None:
+        """Answer requests until the client leaves, as clients do, between two or within one."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
     def finish(self) -> None:
         self.server.connections.discard(self.connection)
         super().finish()
@@ -147,10 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = provider.receive(self.command, self.path, headers, body)
         answer = scripted_answer(request, provider.script)
         time.sleep(answer.delay_s)
-        try:
-            self._send(request, answer)
-        except ConnectionError:
-            self.close_connection = True  # the client has left, as clients do
+        self._send(request, answer)
 
     def _send(self, request: Request, answer: Answer) -> None:
         if answer.events is None and answer.drop_after == 0:

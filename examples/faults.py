@@ -23,7 +23,7 @@ class Fault:
 
     Attributes:
         commit: makes the calls.
-        says: the finding in words.
+        says: the finding in words, on one line of a terminal.
         code: the completeness code; `None` where the trace is complete all the same.
         evaluations: the evaluations that must fail.
         outcome: how one of its calls must be shown to have ended, where it was not completed.
@@ -94,12 +94,12 @@ def unapproved_provider(client: OpenAI) -> None:
 FAULTS = {
     "abandoned_stream": Fault(
         commit=abandoned_stream,
-        says="the trace shows a call that was abandoned; what never came is not demanded",
+        says="a call is shown as abandoned; what never came is not demanded",
         outcome="abandoned",
     ),
     "failed_call": Fault(
         commit=failed_call,
-        says="the trace shows a call that ended in an error; an error is not a gap in the evidence",
+        says="a call is shown to have ended in an error, which is no gap in the evidence",
         outcome="error",
     ),
     "call_without_user": Fault(

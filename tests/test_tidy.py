@@ -220,6 +220,8 @@ def _mirrored(path: Path, sources: set[Path], packages: set[Path]) -> bool:
     stem = path.stem.removeprefix("test_")
     if stem in {"init", place.name}:
         return place in packages
+    if stem == "main":
+        return place / "__main__" in sources
     words = stem.split("_")
     beginnings = {"_".join(words[:count]) for count in range(1, len(words) + 1)}
     found = any(place / beginning in sources for beginning in beginnings)

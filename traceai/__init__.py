@@ -20,9 +20,9 @@ from traceai.context import context
 if TYPE_CHECKING:
     from traceai.errors import ConfigurationError
     from traceai.evaluators import EvalResult, evaluator
-    from traceai.exporter import FlushResult
     from traceai.instrumentation import Instrumentation, flush, instrument, uninstrument
     from traceai.policy import Policy, Prompt
+    from traceai.tally import FlushResult
 
 __all__ = (
     "ConfigurationError",
@@ -41,7 +41,7 @@ __all__ = (
 _HOMES = {
     "ConfigurationError": "traceai.errors",
     "EvalResult": "traceai.evaluators",
-    "FlushResult": "traceai.exporter",
+    "FlushResult": "traceai.tally",
     "Instrumentation": "traceai.instrumentation",
     "Policy": "traceai.policy",
     "Prompt": "traceai.policy",

@@ -6,12 +6,14 @@ never push an identity off the span. What may leave is the content policy's choi
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from traceai import semconv
 from traceai.call import AgentRun, Embedding, Inference, Retrieval, ToolExecution
+from traceai.errors import guard
 from traceai.redact import redact, redact_json
 from traceai.semconv import ContentState
 
@@ -22,7 +24,13 @@ if TYPE_CHECKING:
 
     Attributes = dict[str, AttributeValue]
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+# Facts in which the application's own words may stand: they leave as its content does.
+_WORDS: Final = (
+    semconv.TOOL_DESCRIPTION,
+    semconv.AGENT_DESCRIPTION,
+    semconv.REQUEST_STOP_SEQUENCES,
+)
+_PROMPT: Final = (semconv.PROMPT_NAME, semconv.PROMPT_VERSION, semconv.PROMPT_DIGEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +55,8 @@ def render(call: Call, content: Content, identity: Mapping[str, object]) -> Attr
     """Return every attribute of `call` that is known, by its name on the wire.
 
     An identity attribute already in force, whether given by the application's `context` or not, is
-    never replaced by what a request or a framework says (P7).
+    never replaced by what a request or a framework says, nor is the identity of one prompt
+    completed by that of another (P7). What is not of the type it should be is left out.
     """
     found: dict[str, AttributeValue | None] = {
         **{key: value for key, value in call.extra.items() if key not in semconv.IDENTITY},
@@ -60,15 +69,30 @@ def render(call: Call, content: Content, identity: Mapping[str, object]) -> Attr
     }
     said: dict[str, Any] = {}
     _RENDERERS[type(call)](call, found, said)
+    _withhold(content, found)
     said = {key: value for key, value in said.items() if value is not None}
     if said or isinstance(call, Inference | Embedding | ToolExecution | Retrieval):
         found[semconv.CONTENT_STATE] = content.state.value
         _say(said, content, found)
+    taken = {*identity, *(_PROMPT if any(key in identity for key in _PROMPT) else ())}
     return {
         key: value
         for key, value in found.items()
-        if value is not None and not (key in semconv.IDENTITY and key in identity)
+        if _is_sendable(value) and not (key in semconv.IDENTITY and key in taken)
     }
+
+
+def encode(value: Any, plain: Callable[[Any], Any] = str) -> str:
+    """Return `value` as JSON; as Python writes it where it is circular or has keys JSON lacks.
+
+    Args:
+        value: anything of the application's.
+        plain: says what JSON lacks in JSON's terms.
+    """
+    try:
+        return _encoder(plain).encode(value)
+    except (TypeError, ValueError, RuntimeError):  # changed by another thread, or too deep
+        return json.dumps(_written(value), ensure_ascii=False)
 
 
 def safe_text(text: str, content: Content) -> str | None:
@@ -78,19 +102,38 @@ def safe_text(text: str, content: Content) -> str | None:
     return redact(text).text if content.state is ContentState.REDACTED else None
 
 
+def _withhold(content: Content, found: dict[str, AttributeValue | None]) -> None:
+    """Leave out, or redact, what the application said in words among the facts."""
+    for key in _WORDS:
+        value = found.get(key)
+        if isinstance(value, str):
+            found[key] = safe_text(value, content)
+        elif isinstance(value, list):
+            texts = [safe_text(text, content) for text in value if isinstance(text, str)]
+            found[key] = [text for text in texts if text is not None] or None
+
+
+def _is_sendable(value: AttributeValue | None) -> TypeGuard[AttributeValue]:
+    """Say whether OpenTelemetry can hold a value: it prints a warning about any other."""
+    if isinstance(value, list):
+        return all(isinstance(item, str) for item in value)
+    return isinstance(value, str | bool | int | float)
+
+
 def _say(said: dict[str, Any], content: Content, found: dict[str, AttributeValue | None]) -> None:
     if content.state is ContentState.NONE:
         return
     redactions = 0
     for key, value in said.items():
-        text = value if isinstance(value, str) else _encode(value)
-        if content.state is ContentState.DIGEST:
-            found[key + ".digest"] = content.digest(text)
-            continue
-        if content.state is ContentState.REDACTED:
-            text, count = _redacted(value, text)
-            redactions += count
-        found[key] = _sendable(text)
+        with guard:  # what cannot be read, redacted or digested costs nothing else
+            text = value if isinstance(value, str) else encode(value)
+            if content.state is ContentState.DIGEST:
+                found[key + ".digest"] = content.digest(text)
+                continue
+            if content.state is ContentState.REDACTED:
+                text, count = _redacted(value, text)
+                redactions += count
+            found[key] = _sendable(text)
     if redactions:
         found[semconv.REDACTION_COUNT] = redactions
 
@@ -103,15 +146,28 @@ def _redacted(value: Any, text: str) -> tuple[str, int]:
     if isinstance(value, str):
         return seen.text, sum(seen.counts.values())
     walked = redact_json(json.loads(text))
-    return _encode(walked.value), sum(walked.counts.values())
+    return encode(walked.value), sum(walked.counts.values())
 
 
-def _encode(value: Any) -> str:
-    """Return `value` as JSON; as Python writes it where it is circular or has keys JSON lacks."""
-    try:
-        return _json(value)
-    except (TypeError, ValueError, RecursionError):
-        return _json(str(value))
+@functools.cache
+def _encoder(plain: Callable[[Any], Any]) -> json.JSONEncoder:
+    def default(value: Any) -> Any:
+        with guard:
+            return plain(value)
+        return _name(value)
+
+    return json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=default)
+
+
+def _written(value: Any) -> str:
+    """Return how Python writes a value; its type's name if the application's class fails to."""
+    with guard:
+        return str(value)
+    return _name(value)
+
+
+def _name(value: Any) -> str:
+    return f"<{type(value).__qualname__}>"
 
 
 def _sendable(text: str) -> str:
@@ -132,7 +188,8 @@ def _attempts(call: Inference | Embedding, found: dict[str, AttributeValue | Non
     found[semconv.PROVIDER_REQUEST_ID] = call.provider_request_id
     if call.attempts:
         found[semconv.ATTEMPT_NUMBER] = call.attempts[-1].number
-        reasons = [attempt.reason or "other" for attempt in call.attempts[:-1]]
+        # One that was not seen has none: the collector counts them against the attempts.
+        reasons = [attempt.reason for attempt in call.attempts[:-1] if attempt.reason]
         found[semconv.RETRY_REASON] = ",".join(reasons) or None
 
 

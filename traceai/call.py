@@ -45,7 +45,8 @@ class Attempt:
     Attributes:
         number: from 1.
         status_code: the HTTP status; None when no answer came.
-        reason: why it failed: rate_limit, timeout, server_error, connection, other; None if not.
+        reason: why it failed: rate_limit, timeout, server_error, connection, or other for a status
+            without a name; None if it did not fail, or nobody saw why.
     """
 
     number: int
@@ -97,7 +98,6 @@ class Inference(Call):
         time_to_first_chunk_s: seconds from the request to the first chunk of a stream.
         attempts: HTTP attempts, failed ones first; empty when they could not be seen.
         provider_request_id: the provider's id of the HTTP request.
-        chunks: how many chunks of a stream were seen.
     """
 
     operation: Operation = Operation.CHAT

@@ -75,12 +75,12 @@ def run(target: str, arguments: tuple[str, ...], *, module: bool) -> None:
 
     The set-up comes from OTEL_* and TRACEAI_* variables; the exit code is the program's own.
     """
-    from traceai.instrumentation import instrument  # noqa: PLC0415 - --help must not wait for it
+    from traceai.instrumentation import start  # noqa: PLC0415 - --help must not wait for it
 
     if not module and not Path(target).is_file():
         raise click.BadParameter(f"there is no file {target!r}.", param_hint="TARGET")
     try:
-        instrument()
+        start()
     except ConfigurationError as error:
         click.echo(f"traceai: {error}", err=True)
         sys.exit(USAGE)
@@ -142,7 +142,7 @@ def _run_file(target: str) -> None:
     if not sys.flags.safe_path:
         sys.path[0] = str(path.resolve().parent)
     module = ModuleType("__main__")
-    module.__file__ = target
+    module.__file__ = str(path.absolute())
     module.__loader__ = importlib.machinery.SourceFileLoader("__main__", target)
     module.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = module

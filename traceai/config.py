@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from traceai.given import Given, pairs, wrong
 from traceai.semconv import SERVICE_NAME, ContentState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
     from opentelemetry.sdk.trace import TracerProvider
 
@@ -46,7 +47,8 @@ class Target:
         certificate: file of the authority that the collector is checked against.
         client_key: file of our own key for mutual TLS.
         client_certificate: file of our own certificate.
-        timeout_s: bound of one request, its repetitions included.
+        timeout_s: bound of one request, its repetitions included; the variable holds seconds, as
+            for the official exporters of Python, and not the milliseconds of the specification.
         compression: none, gzip or deflate.
     """
 
@@ -139,7 +141,7 @@ class Config:
             ),
             digest_key=(given.text(None, "TRACEAI_DIGEST_KEY") or "").encode() or None,
             durability=durability or None,
-            spool_dir=given.text("spool_dir"),
+            spool_dir=given.path("spool_dir"),
             tracer_provider=_provider(arguments.get("tracer_provider")),
             isolated=bool(arguments.get("isolated")),
             libraries=_libraries(arguments.get("libraries")),
@@ -174,7 +176,7 @@ def _otlp(name: str) -> tuple[str, str]:
 def _target(given: Given) -> Target:
     protocol = given.choice("protocol", _otlp("PROTOCOL"), PROTOCOLS, PROTOCOLS[0])
     return Target(
-        exporter=given.choice(None, ("OTEL_TRACES_EXPORTER",), EXPORTERS, EXPORTERS[0]),
+        exporter=_exporter(given),
         protocol=protocol,
         endpoint=_endpoint(given, protocol),
         headers=_headers(given),
@@ -184,6 +186,16 @@ def _target(given: Given) -> Target:
         timeout_s=given.seconds(_otlp("TIMEOUT"), Target().timeout_s),
         compression=given.choice(None, _otlp("COMPRESSION"), COMPRESSIONS, COMPRESSIONS[0]),
     )
+
+
+def _exporter(given: Given) -> str:
+    """Take `otlp` of a list, else `console`: the rest is for the application's own SDK."""
+    key, text = given.find(None, "OTEL_TRACES_EXPORTER") or ("", EXPORTERS[0])
+    words = {word.strip().lower() for word in text.split(",")}
+    taken = next((word for word in EXPORTERS if word in words), None)
+    if taken is None:
+        raise wrong(key, text, "one of " + ", ".join(EXPORTERS) + ", alone or in a list")
+    return taken
 
 
 def _endpoint(given: Given, protocol: str) -> str:
@@ -212,10 +224,11 @@ def _headers(given: Given) -> dict[str, str]:
         return {}
     key, value = found
     # The value may be a secret: an error names the key, never what it holds.
-    items = pairs(value) if isinstance(value, str) else dict(value).items()
-    headers = {str(name).strip().lower(): str(text) for name, text in items}
+    items = dict(pairs(value)) if isinstance(value, str) else value
+    named = items.items() if isinstance(items, Mapping) else [("", "")]
+    headers = {str(name).strip().lower(): str(text) for name, text in named}
     if not all(headers) or any(symbol in text for text in headers.values() for symbol in "\r\n"):
-        raise wrong(key, "…", "pairs such as authorization=Bearer%20token, separated by commas")
+        raise wrong(key, "…", "pairs such as authorization=Bearer%20token, or a mapping")
     return headers
 
 
@@ -236,10 +249,12 @@ def _provider(provider: Any) -> TracerProvider | None:
     return cast("TracerProvider | None", provider)
 
 
-def _libraries(names: Iterable[str] | None) -> tuple[str, ...]:
+def _libraries(names: object) -> tuple[str, ...]:
     if names is None:
         return LIBRARIES
-    chosen = (names,) if isinstance(names, str) else tuple(names)
+    chosen = (
+        tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
+    )
     for name in chosen:
         if name not in LIBRARIES:
             raise wrong("libraries=", name, "names among " + ", ".join(LIBRARIES))

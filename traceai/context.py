@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
 
 from opentelemetry import context as otel
 from opentelemetry.context import Context
@@ -65,9 +65,10 @@ class context:  # noqa: N801 - used like a function: `with traceai.context(user=
         tags: free labels, as `traceai.tags`.
 
     A prompt or a policy may be named by a text alone: it then has no version, which the collector
-    reports. What is not given is inherited from the context around. An empty text says that it
-    is not known: nothing is inherited, and the collector reports it as missing. Other values are
-    written as text. Nothing is raised: this stands in the path of requests (P1).
+    reports. What is not given is inherited from the context around; of an empty text nothing is
+    written, nor passed down from the context around. (A span above, in the same trace, still speaks
+    for those beneath it: the collector takes the nearest.) Other values are written as text.
+    Nothing is raised: this stands in the path of requests (P1).
     """
 
     __slots__ = ("_attributes",)
@@ -107,19 +108,26 @@ class context:  # noqa: N801 - used like a function: `with traceai.context(user=
     def __enter__(self) -> Self:
         """Put the identity in force."""
         around = otel.get_current()
-        # None hides what is around: another prompt's version is not this prompt's.
-        both = {**identity(around), **self._attributes}
-        merged = {key: value for key, value in both.items() if value is not None}
-        # The way back is kept in the context itself: one object may be entered by many threads and
-        # tasks at a time, and each has to find its own.
-        otel.attach(Context({**around, _IDENTITY: merged, _ENTERED: (self, around)}))
+        otel.attach(_Entry(self, self._attributes, around).within(around))
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Restore what was before; in a foreign context, as of a collected generator, nothing."""
-        entered = otel.get_value(_ENTERED)
-        if isinstance(entered, tuple) and entered[0] is self:
-            otel.attach(entered[1])
+        """Restore what was before, beneath whatever was entered since and has not been left.
+
+        In a foreign context, as of a collected generator, it was never entered: nothing is done.
+        """
+        on_top: list[tuple[_Entry, Context]] = []
+        here = otel.get_current()
+        while (entry := _entered(here)) and entry.owner is not self:
+            on_top.append((entry, here))
+            here = entry.around
+        if entry is None:
+            return
+        # Beneath others, what began between, such as a span, stays.
+        here = _like(entry.around, here) if on_top else entry.around
+        for above, was in reversed(on_top):
+            here = above._replace(around=here).within(was)
+        otel.attach(here)
 
     async def __aenter__(self) -> Self:
         """Put the identity in force."""
@@ -139,6 +147,35 @@ class context:  # noqa: N801 - used like a function: `with traceai.context(user=
         again = context()
         again._attributes = self._attributes
         return again
+
+
+def _entered(here: Context) -> _Entry | None:
+    """Return what was entered last."""
+    return cast("_Entry | None", otel.get_value(_ENTERED, here))
+
+
+def _like(other: Context, values: Context) -> Context:
+    """Return `values` with the identity of `other`, and what was entered there."""
+    return Context({**values, _IDENTITY: identity(other), _ENTERED: _entered(other)})
+
+
+class _Entry(NamedTuple):
+    """One that was entered and not left, and the context around it.
+
+    The way back is kept in the context itself: one object may be entered by many threads and tasks
+    at a time, and each has to find its own.
+    """
+
+    owner: context
+    attributes: Mapping[str, AttributeValue | None]
+    around: Context
+
+    def within(self, values: Context) -> Context:
+        """Return `values` with the identity of what is around, and this one's on top of it."""
+        # None hides what is around: another prompt's version is not this prompt's.
+        both = {**identity(self.around), **self.attributes}
+        merged = {key: value for key, value in both.items() if value is not None}
+        return Context({**values, _IDENTITY: merged, _ENTERED: self})
 
 
 def _text(value: object) -> str | None:

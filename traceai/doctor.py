@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from traceai.call import Inference, Usage
+from traceai.call import AgentRun
 from traceai.context import context
 from traceai.instrumentation import flush, instrument, recorder, uninstrument
-from traceai.policy.model import Policy, Prompt
+from traceai.semconv import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SERVICE: Final = "traceai-doctor"
 _POLL_S: Final = 0.3
-_PROMPT: Final = Prompt("canary", version="1", template="ping")
-_POLICY: Final = Policy(id="canary", version="1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +80,12 @@ def _refusal(endpoint: str, timeout_s: float) -> str | None:
 
 
 def _send() -> str:
-    """Record one model call that has everything; return the id of its trace."""
-    call = Inference(
-        provider="traceai",
-        request_model="canary",
-        response_model="canary",
-        response_id="canary",
-        finish_reasons=["stop"],
-        usage=Usage(input_tokens=1, output_tokens=1),
-        input_messages=[{"role": "user", "parts": [{"type": "text", "content": "ping"}]}],
-        output_messages=[{"role": "assistant", "parts": [{"type": "text", "content": "pong"}]}],
-    )
-    with context(user=SERVICE, route=SERVICE, prompt=_PROMPT, policy=_POLICY):
-        recording = recorder().start(call)
+    """Record one step that is recognised and calls no model; return the id of its trace.
+
+    A made-up model call would be judged, and counted, as one of the application's.
+    """
+    with context(user=SERVICE, route=SERVICE):
+        recording = recorder().start(AgentRun(operation=Operation.INVOKE_WORKFLOW, name="canary"))
         recording.complete()
     return f"{recording.span.get_span_context().trace_id:032x}"
 

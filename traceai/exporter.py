@@ -1,9 +1,8 @@
 """Send finished spans in the background: a bounded queue in, batches out, every span counted.
 
 A span that was *put* is *waiting*, then *sent* (the collector has acknowledged it) or *dropped*
-(the queue was full, the collector refused it, or it could not be encoded). At any time
-put = waiting + sent + dropped. A collector that does not answer costs nothing while there is room:
-its batch is kept and tried again.
+(the queue was full, the collector refused it, or it could not be encoded). A collector that does
+not answer costs nothing while there is room: its batch is kept and tried again.
 
 Spans may end anywhere, also inside a garbage collection or a signal handler that interrupts this
 very code. So `put` takes no lock: it uses what is atomic and re-entrant in CPython alone.
@@ -11,11 +10,8 @@ very code. So `put` takes no lock: it uses what is atomic and re-entrant in CPyt
 
 from __future__ import annotations
 
-import itertools
-import operator
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +20,8 @@ from opentelemetry.context import Context
 
 from traceai.context import detach
 from traceai.errors import guard
-from traceai.sender import Mark, Sender
+from traceai.sender import Ports, Sender, Wake
+from traceai.tally import Counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,43 +29,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from traceai.config import Batching
-    from traceai.sender import Deliver, Inbox
+    from traceai.sender import Deliver
+    from traceai.tally import FlushResult
 
 _MAX_HOLD_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlushResult:
-    """What became of every span of this process, since it started.
-
-    Attributes:
-        sent: acknowledged by the collector.
-        spooled: still waiting.
-        dropped: lost, and never to come: the queue was full or the collector refused them.
-    """
-
-    sent: int
-    spooled: int
-    dropped: int
-
-
-class Tally:
-    """Count without a lock, exactly: `add` is one atomic step."""
-
-    __slots__ = ("_left",)
-    _MOST: Final = 2**62
-
-    def __init__(self) -> None:
-        self._left = itertools.repeat(None, self._MOST)
-
-    def add(self) -> None:
-        """Count one."""
-        next(self._left)
-
-    @property
-    def total(self) -> int:
-        """How many were counted."""
-        return self._MOST - operator.length_hint(self._left)
 
 
 class Exporter:
@@ -81,57 +45,52 @@ class Exporter:
     """
 
     def __init__(self, connect: Callable[[], Deliver], batching: Batching) -> None:
-        self.connect = connect
-        self.batching = batching
+        self._connect = connect
+        self._batching = batching
         self.start_over()
 
     def start_over(self) -> None:
         """Forget everything: a forked child starts empty, its parent sends what is waiting."""
-        self._inbox: Inbox = SimpleQueue()
-        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._counts = Counts()
+        self._ports = Ports(inbox=SimpleQueue(), wake=SimpleQueue(), connecting=threading.Lock())
         self._starting = threading.Lock()
-        self.connecting = threading.Lock()
         self._worker: Sender | None = None
-        self._put = Tally()
-        self._refused = Tally()
-        self._sent = 0
-        self._dropped = 0
+        self._former: Sender | None = None
 
     def hold(self) -> None:
         """Wait, before a fork, while modules are loaded: a child would inherit their locks."""
-        self.connecting.acquire(timeout=_MAX_HOLD_S)
+        self._ports.connecting.acquire(timeout=_MAX_HOLD_S)
 
     def resume(self) -> None:
         """Go on, in the parent."""
         with suppress(RuntimeError):
-            self.connecting.release()
+            self._ports.connecting.release()
 
     def put(self, span: ReadableSpan) -> None:
         """Take a span; when the queue is full, count it as dropped. Never blocks, never raises."""
-        self._put.add()
-        waiting = self._inbox.qsize()
-        if waiting >= self.batching.max_queue_size:
-            self._refused.add()
+        self._counts.put.add()
+        waiting = self._ports.inbox.qsize()
+        if waiting >= self._batching.max_queue_size:
+            self._counts.refused.add()
             return
-        self._inbox.put(span)
+        self._ports.inbox.put(span)
         if self._worker is None:
             self._start()
-        if waiting + 1 == self.batching.max_batch_size:
-            self._wake.put(None)
+        if waiting + 1 == self._batching.max_batch_size:
+            self._ports.wake.put(Wake.TRAFFIC)
 
     def counts(self) -> FlushResult:
         """Return what became of the spans so far."""
-        sent, dropped = self._sent, self._dropped + self._refused.total
-        waiting = max(0, self._put.total - sent - dropped)
-        return FlushResult(sent=sent, spooled=waiting, dropped=dropped)
+        return self._counts.result()
 
     def flush(self, timeout_s: float) -> FlushResult:
-        """Wait until what was put before is sent or dropped, at most `timeout_s` seconds."""
+        """Wait until as many as were put before are sent or dropped, at most `timeout_s` seconds.
+
+        With a queue that overflows meanwhile, what is refused counts among them.
+        """
         if self._worker is not None:
-            mark = Mark()
-            self._inbox.put(mark)
-            self._wake.put(None)
-            mark.wait(timeout_s)
+            self._ports.wake.put(Wake.ASKED)
+            self._counts.wait(timeout_s)
         return self.counts()
 
     def close(self, timeout_s: float) -> FlushResult:
@@ -139,22 +98,16 @@ class Exporter:
         result = self.flush(timeout_s)
         worker, self._worker = self._worker, None
         if worker is not None:
+            self._former = worker
             worker.stopped = True
-            self._wake.put(None)
+            self._ports.wake.put(Wake.ASKED)
         return result
 
     def reconnect(self, connect: Callable[[], Deliver], batching: Batching) -> None:
         """Send from now on through what `connect` makes, what is waiting included."""
-        self.connect, self.batching = connect, batching
-        if self._worker is not None:
-            self._worker.deliver = None
-
-    def settle(self, spans: int, *, sent: bool) -> None:
-        """Count spans whose fate is known; only the background thread does."""
-        if sent:
-            self._sent += spans
-        else:
-            self._dropped += spans
+        self._connect, self._batching = connect, batching
+        if (worker := self._worker) is not None:
+            worker.connect, worker.batching = connect, batching
 
     def _start(self) -> None:
         # A span that ends while the thread starts, on this very thread, must not wait for itself.
@@ -162,12 +115,14 @@ class Exporter:
             return
         try:
             if self._worker is None:
-                worker = Sender(self, self._inbox, self._wake)
+                worker = Sender(
+                    self._ports, self._counts, self._connect, self._batching, former=self._former
+                )
                 # The thread outlives the call that it is started from: it inherits nothing of it.
                 token = otel.attach(Context())
                 with guard:
                     worker.start()
-                    self._worker = worker
+                    self._worker, self._former = worker, None
                 detach(token)
         finally:
             self._starting.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -38,6 +39,17 @@ class Given:
             raise wrong(key, value, "a text that is not empty")
         return value
 
+    def path(self, argument: str) -> str | None:
+        """Return a path, given as a text or as an object such as `pathlib.Path`."""
+        found = self.find(argument)
+        if found is None:
+            return None
+        key, value = found
+        path = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if not isinstance(path, str) or not path:
+            raise wrong(key, value, "a path that is not empty")
+        return path
+
     def choice(
         self, argument: str | None, variables: Iterable[str], allowed: Iterable[str], default: str
     ) -> str:
@@ -62,7 +74,11 @@ class Given:
         return int(value)
 
     def seconds(self, variables: Iterable[str], default: float) -> float:
-        """Return a number of seconds above zero."""
+        """Return a number of seconds above zero.
+
+        The specification says milliseconds; the official exporters of Python read seconds, and
+        whoever has set a variable for those means the same here.
+        """
         found = self.find(None, *variables)
         if found is None:
             return default

@@ -12,7 +12,6 @@ import time
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.resources import Resource
@@ -20,7 +19,7 @@ from opentelemetry.sdk.resources import Resource
 from traceai import resource, semconv, startup
 from traceai.config import Batching, Config
 from traceai.errors import guard
-from traceai.exporter import Exporter, FlushResult
+from traceai.exporter import Exporter
 from traceai.instrumentors.libraries import KNOWN, Libraries
 from traceai.lifecycle import Lifecycle
 from traceai.otlp import connect, require
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
     from traceai.sender import Deliver
+    from traceai.tally import FlushResult
 
 END_S: Final = 2.0
 
@@ -85,7 +85,7 @@ def instrument(
         durability=durability,
         tracer_provider=tracer_provider,
         isolated=isolated,
-        spool_dir=None if spool_dir is None else os.fspath(spool_dir),
+        spool_dir=spool_dir,
         libraries=libraries,
     )
     return Instrumentation(config, _process.set_up(config))
@@ -106,10 +106,16 @@ def recorder() -> Recorder:
     return _process.recorder()
 
 
+def start() -> Instrumentation:
+    """Set up from the environment alone, for `traceai run`: the program may say more yet."""
+    config = Config.read()
+    return Instrumentation(config, _process.set_up(config, final=False))
+
+
 def add(library: str, *, tracer_provider: TracerProvider | None = None) -> Instrumentation:
-    """Instrument one library more, for `opentelemetry-instrument`."""
+    """Instrument one library more, for `opentelemetry-instrument`: the program may say more yet."""
     config = _process.with_library(library, tracer_provider)
-    return Instrumentation(config, _process.set_up(config))
+    return Instrumentation(config, _process.set_up(config, final=False))
 
 
 def take_away(library: str) -> None:
@@ -125,8 +131,8 @@ class Instrumentation:
     """What `instrument()` has set up: says what it is, flushes, and takes it away.
 
     Attributes:
-        config: the values in force.
-        summary: the start-up line.
+        config: what that call has put in force; a later call puts its own in force.
+        summary: its start-up line.
     """
 
     __slots__ = ("config", "summary")
@@ -193,8 +199,13 @@ class _Process:
         if self._libraries:
             self._libraries.want(names)
 
-    def set_up(self, config: Config) -> str:
-        """Put `config` in force, in place of what was; return the start-up line."""
+    def set_up(self, config: Config, *, final: bool = True) -> str:
+        """Put `config` in force, in place of what was; return the start-up line.
+
+        Args:
+            config: what to put in force.
+            final: the program itself says so; nothing more is expected of it.
+        """
         if config.disabled:
             self.silence()
             return self._say("traceai: off (OTEL_SDK_DISABLED)")
@@ -206,7 +217,7 @@ class _Process:
         self._libraries = self._libraries or Libraries(recorder)
         self._libraries.want(config.libraries)
         self._lifecycle.watch()
-        return self._say(self._summary(config))
+        return self._say(self._summary(config, final=final))
 
     def silence(self) -> None:
         """Take everything away that can be, and let what waits go out."""
@@ -221,7 +232,6 @@ class _Process:
         if self._providers is None:
             self._instance_id = _instance_id()
             self._process_key = os.urandom(32)
-            self._revision = resource.revision(Path.cwd())
             self._base = resource.nameless(Resource.create())
             self._providers = Providers(self._describe(self._base, {}))
 
@@ -241,6 +251,8 @@ class _Process:
         return self._recorder
 
     def _connect(self) -> Deliver:
+        # Not before the first span: `traceai run` puts the program in place after the set-up.
+        self._revision = resource.revision(resource.program(sys.modules.get("__main__")))
         return connect(self._config.target, self._dress)
 
     def _dress(self, worn: Resource) -> Resource:
@@ -258,7 +270,7 @@ class _Process:
         self.exporter.start_over()
         self._instance_id = _instance_id()
 
-    def _summary(self, config: Config) -> str:
+    def _summary(self, config: Config, *, final: bool) -> str:
         provider = config.tracer_provider or application_provider()
         worn = getattr(provider, "resource", None)
         return startup.summary(
@@ -267,6 +279,7 @@ class _Process:
             missing=resource.missing(
                 self._dress(worn if isinstance(worn, Resource) else self._base)
             ),
+            final=final,
             sampler=None if config.isolated else sampling(provider),
             reachable=startup.reachable(config.target.endpoint)
             if config.target.exporter == "otlp"

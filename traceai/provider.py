@@ -14,12 +14,11 @@ import threading
 from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
-from opentelemetry.trace import NonRecordingSpan, SpanContext
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
-from traceai.processor import Ancestors, EvidenceProcessor
+from traceai.processor import EvidenceProcessor, OpenSpans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -124,7 +123,6 @@ class EvidenceTracer(trace.Tracer):
         own: our own provider.
         application: returns the application's provider of the moment, if it has one.
         name: what tracers are named: scope, version and schema.
-        isolated: no span of the application's is exported.
     """
 
     def __init__(
@@ -132,15 +130,10 @@ class EvidenceTracer(trace.Tracer):
         own: OwnProvider,
         application: Callable[[], TracerProvider | None],
         name: tuple[str, str, str],
-        *,
-        isolated: bool,
     ) -> None:
-        scope, version, schema = name
-        self._name = scope, version, schema
-        self._own = own
+        scope, version, schema = self._name = name
         self._own_tracer = own.own_tracer(scope, version, schema_url=schema)
         self._application = application
-        self._isolated = isolated
         self._seen: tuple[TracerProvider, Tracer] | None = None
 
     def start_span(
@@ -151,7 +144,7 @@ class EvidenceTracer(trace.Tracer):
             span = self._tracer_of(application).start_span(name, context, *args, **kwargs)
             if span.is_recording():
                 return span
-        return self._own_tracer.start_span(name, self._apart(context), *args, **kwargs)
+        return self._own_tracer.start_span(name, context, *args, **kwargs)
 
     @_agnosticcontextmanager
     def start_as_current_span(self, name: str, *args: Any, **kwargs: Any) -> Iterator[Span]:
@@ -167,33 +160,13 @@ class EvidenceTracer(trace.Tracer):
             self._seen = seen = application, tracer
         return seen[1]
 
-    def _apart(self, context: Context | None) -> Context | None:
-        """Mark a parent that nobody exports as remote: it is not missing, it is elsewhere."""
-        parent = trace.get_current_span(context)
-        about = parent.get_span_context()
-        if not about.is_valid or about.is_remote or self._is_exported(parent):
-            return context
-        elsewhere = SpanContext(
-            about.trace_id,
-            about.span_id,
-            is_remote=True,
-            trace_flags=about.trace_flags,
-            trace_state=about.trace_state,
-        )
-        return trace.set_span_in_context(NonRecordingSpan(elsewhere), context)
-
-    def _is_exported(self, span: Span) -> bool:
-        if not isinstance(span, ReadableSpan):
-            return False
-        return not self._isolated or span.resource is self._own.resource
-
 
 class Providers:
     """The providers that carry our processor: our own, and those of the application."""
 
     def __init__(self, resource: Resource) -> None:
         self.own = OwnProvider(resource)
-        self._ancestors = Ancestors()
+        self._spans = OpenSpans()
         self._equipped: dict[int, tuple[TracerProvider, EvidenceProcessor]] = {}
         self._exporter: Exporter | None = None
         self._active = False
@@ -222,7 +195,7 @@ class Providers:
         application = self._chooser(chosen)
         if not isolated and application() is None:
             _offer(self.own)
-        return EvidenceTracer(self.own, application, name, isolated=isolated)
+        return EvidenceTracer(self.own, application, name)
 
     def silence(self) -> None:
         """Make every processor inert, and take back the offer of a global provider."""
@@ -250,7 +223,7 @@ class Providers:
     def _equip(self, provider: TracerProvider) -> None:
         with self._lock:
             if id(provider) not in self._equipped:
-                processor = EvidenceProcessor(self._ancestors)
+                processor = EvidenceProcessor(self._spans)
                 processor.exporter, processor.active = self._exporter, self._active
                 self._equipped[id(provider)] = provider, processor
                 provider.add_span_processor(processor)

@@ -59,7 +59,11 @@ class Recorder:
     content: Content
 
     def start(self, call: Call, *, parent: Context | None = None) -> Recording:
-        """Open the span of `call` below `parent`, the current context by default."""
+        """Open the span of `call` below `parent`, the current context by default.
+
+        What the application's own tracer or span processors raise comes out here: the caller
+        guards, and the call goes on bare.
+        """
         name = f"{call.operation} {call.target}" if call.target else call.operation.value
         remote = isinstance(call, Inference | Embedding | Retrieval)
         first: dict[str, AttributeValue] = {semconv.OPERATION_NAME: call.operation.value}
@@ -124,7 +128,11 @@ class Recording:
         self.end(Outcome.ABANDONED)
 
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
-        """End the span with `outcome`; the first end counts, the others do nothing."""
+        """End the span with `outcome`; the first end counts, the others do nothing.
+
+        A call that completed with an error in its record is an error. Nothing is raised: span
+        processors of the application that fail cost it no more than the span (P1).
+        """
         try:
             self._open.pop()
         except IndexError:
@@ -132,14 +140,16 @@ class Recording:
         call, span = self.call, self.span
         try:
             with guard:
-                call.outcome = outcome
+                failed = outcome is Outcome.COMPLETED and call.error_type is not None
+                call.outcome = outcome = Outcome.ERROR if failed else outcome
                 if outcome is Outcome.ERROR and error is not None:
                     call.error_type = call.error_type or _type_name(error)
                     call.error_text = call.error_text or _said(error)
                 if span.is_recording():
                     self._write(call, span)
         finally:
-            span.end()
+            with guard:
+                span.end()
 
     def _write(self, call: Call, span: Span) -> None:
         span.set_attributes(render(call, self._content, identity(self._parent)))

@@ -2,6 +2,9 @@
 
 The application waits while this runs: a text with nothing in it costs one pass of one automaton
 and comes back as the same object. Redacting what was redacted changes nothing.
+
+No key exempts its value: `id` and `date` are a user's words as well as the protocol's. That an
+id, a time or a version is no telephone number is for the detectors to tell.
 """
 
 from __future__ import annotations
@@ -12,28 +15,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from traceai.evaluators.detect import SECRET_KINDS, detect, detect_field, is_token
+from traceai.evaluators.detect import detect_field, is_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from traceai.evaluators.shape import Finding
+    from traceai.evaluators.shape import Detection
 
 _DEPTH_LIMIT: Final = 64
 _TOO_DEEP: Final = "TOO_DEEP"
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
-# Values under these keys are ids, times and enumerations of the protocol. Only what has the
-# grammar of a secret is replaced there: a number that looks like an account is an id.
-_STRUCTURAL_KEYS: Final = frozenset(
-    (
-        *("id", "call_id", "tool_call_id", "response_id", "run_id", "request_id", "message_id"),
-        *("trace_id", "span_id", "parent_span_id", "conversation_id", "previous_response_id"),
-        *("item_id", "session_id", "thread_id", "checkpoint_id", "parent_run_id"),
-        *("created", "created_at", "updated_at", "timestamp", "time", "start_time", "end_time"),
-        *("completed_at", "expires_at", "date", "model", "role", "type", "object", "version"),
-        *("finish_reason", "stop_reason", "system_fingerprint", "service_tier", "status", "index"),
-    )
-)
 
 
 class Tokenizer(Protocol):
@@ -67,83 +56,98 @@ def name_kind(kind: str, _value: str, /) -> str:
     return f"<{kind}>"
 
 
-def redact(text: str, *, tokenizer: Tokenizer = name_kind) -> Redacted:
+def redact(
+    text: str,
+    *,
+    key: str | None = None,
+    tokenizer: Tokenizer = name_kind,
+    kinds: frozenset[str] | None = None,
+) -> Redacted:
     """Replace what is personal or secret in a text.
+
+    Args:
+        text: what may hold it.
+        key: the name of the field that holds the text, which may say what the value is.
+        tokenizer: says what stands in the place of a value.
+        kinds: look for these only, such as `SECRET_KINDS`; None looks for all.
 
     Raises:
         ValueError: the tokenizer returned something that is not a token.
     """
-    found = detect(text)
-    if not found:
-        return Redacted(text)
-    counts: Counter[str] = Counter()
-    return Redacted(_replace(text, found, detect, tokenizer, counts), counts)
+    work = _Work(tokenizer, kinds)
+    redacted = work.redact(key, text)
+    return Redacted(redacted, work.counts) if work.counts else Redacted(text)
 
 
-def redact_json(value: Any, *, tokenizer: Tokenizer = name_kind) -> RedactedValue:
+def redact_json(
+    value: Any, *, tokenizer: Tokenizer = name_kind, kinds: frozenset[str] | None = None
+) -> RedactedValue:
     """Replace what is personal or secret in the strings of a JSON-like value.
 
-    Numbers, booleans and keys stay as they are, and so do ids and times under keys that name
-    them. A value in which nothing is found comes back as the same object. What lies deeper than
-    64 levels is left out, as `<TOO_DEEP>`, since it was not looked at.
+    The keys of mappings are strings like the others; one that becomes equal to another is numbered,
+    so that no value is lost. Numbers and booleans stay as they are. A value in which nothing is
+    found comes back as the same object. What lies deeper than 64 levels is left out, as
+    `<TOO_DEEP>`, since it was not looked at.
+
+    Raises:
+        ValueError: the tokenizer returned something that is not a token.
     """
-    counts: Counter[str] = Counter()
-    walked = _walk(value, None, tokenizer, counts, 0)
-    return RedactedValue(walked, counts) if counts else RedactedValue(value)
+    work = _Work(tokenizer, kinds)
+    walked = work.walk(None, value, 0)
+    return RedactedValue(walked, work.counts) if work.counts else RedactedValue(value)
 
 
-def _walk(
-    value: Any, key: str | None, tokenizer: Tokenizer, counts: Counter[str], depth: int
-) -> Any:
-    """Redact one value beneath a key."""
-    if isinstance(value, str):
-        return _redact_field(key, value, tokenizer, counts)
-    if not isinstance(value, (Mapping, list, tuple)):
-        return value
-    if depth > _DEPTH_LIMIT:
-        counts[_TOO_DEEP] += 1
-        return f"<{_TOO_DEEP}>"
-    if isinstance(value, Mapping):
-        return {
-            name: _walk(item, str(name), tokenizer, counts, depth + 1)
-            for name, item in value.items()
-        }
-    return [_walk(item, key, tokenizer, counts, depth + 1) for item in value]
+class _Work:
+    """Redact the parts of one value, counting what was replaced."""
 
+    def __init__(self, tokenizer: Tokenizer, kinds: frozenset[str] | None) -> None:
+        self.counts: Counter[str] = Counter()
+        self._tokenizer = tokenizer
+        self._kinds = kinds
 
-def _redact_field(key: str | None, text: str, tokenizer: Tokenizer, counts: Counter[str]) -> str:
-    """Redact one string, with its key for context."""
+    def walk(self, key: str | None, value: Any, depth: int) -> Any:
+        """Redact one value beneath a key."""
+        if isinstance(value, str):
+            return self.redact(key, value)
+        if not isinstance(value, (Mapping, list, tuple)):
+            return value
+        if depth > _DEPTH_LIMIT:
+            self.counts[_TOO_DEEP] += 1
+            return f"<{_TOO_DEEP}>"
+        if isinstance(value, Mapping):
+            return self._walk_mapping(value, depth)
+        return [self.walk(key, item, depth + 1) for item in value]
 
-    def search(text: str) -> tuple[Finding, ...]:
-        if key in _STRUCTURAL_KEYS:
-            return detect(text, SECRET_KINDS)
-        return detect_field(key, text)
+    def _walk_mapping(self, value: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
+        """Redact keys and values; the key as it is left gives its value the context."""
+        walked: dict[Any, Any] = {}
+        taken: Counter[str] = Counter()
+        for name, item in value.items():
+            key = redacted = self.redact(None, name) if isinstance(name, str) else name
+            while key in walked:
+                taken[redacted] += 1
+                key = f"{redacted}#{taken[redacted] + 1}"
+            walked[key] = self.walk(str(key), item, depth + 1)
+        return walked
 
-    found = search(text)
-    return _replace(text, found, search, tokenizer, counts) if found else text
+    def redact(self, key: str | None, text: str) -> str:
+        """Replace detections until none is left: what stood beside one may be one on its own.
 
+        It ends because detections never touch tokens, so that each round leaves less to find.
+        """
+        while found := detect_field(key, text, self._kinds):
+            text = self._replace(text, found)
+        return text
 
-def _replace(
-    text: str,
-    found: tuple[Finding, ...],
-    search: Callable[[str], tuple[Finding, ...]],
-    tokenizer: Tokenizer,
-    counts: Counter[str],
-) -> str:
-    """Replace findings until none is left: what stood beside one may be one on its own.
-
-    It ends because findings never touch tokens, so that each round leaves less to find.
-    """
-    while found:
+    def _replace(self, text: str, found: tuple[Detection, ...]) -> str:
+        """Write tokens in the places of detections."""
         parts: list[str] = []
         last = 0
-        for finding in found:
-            token = tokenizer(finding.kind, text[finding.start : finding.end])
+        for detection in found:
+            token = self._tokenizer(detection.kind, text[detection.start : detection.end])
             if not is_token(token):
                 raise ValueError(f"not a token of the form <KIND> or <KIND:key id:token>: {token}")
-            parts += (text[last : finding.start], token)
-            last = finding.end
-            counts[finding.kind] += 1
-        text = "".join((*parts, text[last:]))
-        found = search(text)
-    return text
+            parts += (text[last : detection.start], token)
+            last = detection.end
+            self.counts[detection.kind] += 1
+        return "".join((*parts, text[last:]))

@@ -6,6 +6,8 @@ environment and what can be found out. Nothing here runs a program or opens a so
 
 from __future__ import annotations
 
+import sysconfig
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.resources import Resource
@@ -14,11 +16,12 @@ from traceai import semconv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from types import ModuleType
 
     from traceai.config import Config
 
 _UNKNOWN: Final = "unknown_service"
+_INSTALLED: Final = ("scripts", "purelib", "platlib", "stdlib")
 _MAX_GIT_BYTES: Final = 1 << 20
 _NEEDED: Final = {
     "service.name": semconv.SERVICE_NAME,
@@ -82,9 +85,27 @@ def missing(resource: Resource) -> list[str]:
     ]
 
 
-def revision(directory: Path) -> str | None:
-    """Return the commit that the work tree around `directory` is at, by reading `.git` alone."""
-    for place in (directory, *directory.parents):
+def program(main: ModuleType | None) -> Path | None:
+    """Return the file of the program that runs, by its module `__main__`.
+
+    None for a session without a file, and for a program that is installed, such as a server that
+    loads the application: where it lies tells nothing of the application.
+    """
+    name = getattr(main, "__file__", None)
+    if not isinstance(name, str):
+        return None
+    try:
+        file = Path(name).resolve()
+    except (OSError, ValueError):
+        return None
+    paths = sysconfig.get_paths()
+    places = (Path(paths[key]).resolve() for key in _INSTALLED)
+    return None if any(map(file.is_relative_to, places)) else file
+
+
+def revision(file: Path | None) -> str | None:
+    """Return the commit that the work tree around `file` is at, by reading `.git` alone."""
+    for place in file.parents if file else ():
         git = place / ".git"
         if git.is_dir():
             return _head(git)

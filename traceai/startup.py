@@ -22,6 +22,7 @@ def summary(
     found: Iterable[Found],
     missing: Sequence[str],
     sampler: str | None,
+    final: bool = True,
     reachable: bool | None = None,
 ) -> str:
     """Return the start-up line.
@@ -30,6 +31,7 @@ def summary(
         config: what is in force.
         found: the libraries that are installed, supported or not.
         missing: what the resource lacks.
+        final: the program has had its say; otherwise it may name what is missing yet.
         sampler: the application's sampler, if it does not record everything.
         reachable: whether somebody listens at the endpoint; None when that is not known.
     """
@@ -42,7 +44,8 @@ def summary(
     if sampler:
         said.append(f"sampling: evidence is recorded in full beside the application's {sampler}")
     if missing:
-        said.append(f"missing for complete evidence: {', '.join(missing)}")
+        unless = "" if final else " (unless the program says it)"
+        said.append(f"missing for complete evidence{unless}: {', '.join(missing)}")
     return " | ".join(said)
 
 

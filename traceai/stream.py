@@ -87,7 +87,7 @@ class Accumulator:
 
 
 class Watch(Protocol):
-    """Whoever wants to know about a stream.
+    """Whoever wants to know about a stream; what it is told never makes it raise.
 
     Attributes:
         reading: whether the application waits for the next chunk now; the iterator then tells the
@@ -219,17 +219,17 @@ def observing(stream_cls: Any) -> Any:
             self.__class__ = original
             if original is not stream_cls:
                 self.__orig_class__ = stream_cls
-            observe_iterator(self)
+            watch = getattr(self.response.stream, "_self_watch", None)
+            if watch is not None:
+                observe_iterator(self, watch)
 
     return types.new_class(
         original.__name__, (stream_cls,), exec_body=lambda body: body.update(__init__=__init__)
     )
 
 
-def observe_iterator(stream: Any) -> None:
-    """Observe the iterator of a stream object, if the body of its response is observed."""
-    watch = getattr(stream.response.stream, "_self_watch", None)
-    if watch is not None:
-        watch.iterated = True
-        proxy = observe_async if hasattr(stream._iterator, "__anext__") else observe  # noqa: SLF001 - the SDK offers no other place
-        stream._iterator = proxy(stream._iterator, watch)  # noqa: SLF001 - as above
+def observe_iterator(stream: Any, watch: Watch) -> None:
+    """Observe the iterator of a stream object."""
+    watch.iterated = True
+    proxy = observe_async if hasattr(stream._iterator, "__anext__") else observe  # noqa: SLF001 - the SDK offers no other place
+    stream._iterator = proxy(stream._iterator, watch)  # noqa: SLF001 - as above

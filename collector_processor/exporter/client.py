@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collector_processor.config import OTLPExporter
 
 _RETRYABLE_HTTP = frozenset({429, 502, 503, 504})
+# Something in between answers, not the backend: no reason to give a request up.
+_REDIRECTS = range(300, 400)
 _RETRYABLE_GRPC = frozenset(
     {
         grpc.StatusCode.CANCELLED,
@@ -102,13 +104,15 @@ class HTTPClient:
         data = gzip.compress(body, compresslevel=1) if self._gzip else body
         url = f"{self._base}/v1/{signal}"
         try:
-            response = self._pool.request("POST", url, body=data, headers=self._headers)
+            response = self._pool.request(
+                "POST", url, body=data, headers=self._headers, redirect=False
+            )
         except urllib3.exceptions.HTTPError as error:
             return Answer(delivery=Delivery.RETRY, reason=f"{url}: {type(error).__name__}")
         if response.status == 200:  # noqa: PLR2004 - the only success that OTLP knows
             return _accepted(signal, response.data)
         reason = f"{url} answered {response.status}"
-        if response.status in _RETRYABLE_HTTP:
+        if response.status in _RETRYABLE_HTTP or response.status in _REDIRECTS:
             wait = _seconds(response.headers.get("retry-after"))
             return Answer(delivery=Delivery.RETRY, reason=reason, retry_after_s=wait)
         return Answer(delivery=Delivery.REFUSED, reason=reason)

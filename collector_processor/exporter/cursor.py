@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ class Cursor:
     evaluation: int = 0
 
 
-def load(path: Path) -> Cursor:
-    """Return the cursor kept in `path`, the beginning when there is none yet.
+def load(path: Path) -> Cursor | None:
+    """Return the cursor kept in `path`; None when there is none yet.
 
     Raises:
         JournalError: the file is damaged.
@@ -30,7 +31,7 @@ def load(path: Path) -> Cursor:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Cursor)
     except FileNotFoundError:
-        return Cursor()
+        return None
     except msgspec.DecodeError as error:
         raise JournalError(
             f"The forwarding cursor {path} is damaged: {error}.",
@@ -41,5 +42,8 @@ def load(path: Path) -> Cursor:
 def save(path: Path, cursor: Cursor) -> None:
     """Replace the cursor at once. A crash may bring back an older one: then some is sent twice."""
     fresh = path.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(cursor))
+    with fresh.open("wb") as file:
+        file.write(msgspec.json.encode(cursor))
+        file.flush()
+        os.fsync(file.fileno())  # a rename that outlives its content would leave an empty cursor
     fresh.replace(path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from collector_processor.errors import CollectorError
 from collector_processor.exporter import cursor as cursors
 from collector_processor.exporter.client import Delivery
+from collector_processor.exporter.cursor import Cursor
 from collector_processor.exporter.results import encode_results
 from collector_processor.model import Signal
 
@@ -34,6 +35,10 @@ class Results(Protocol):
 
     def evaluations_after(self, number: int, limit: int) -> Sequence[StoredEvaluation]:
         """Return at most `limit` results numbered above `number`, in order."""
+        ...
+
+    def newest_evaluation(self) -> int:
+        """Return the number of the newest result, 0 when there is none."""
         ...
 
 
@@ -75,9 +80,20 @@ class Forwarder:
         self._results = results
         self._path = folder / f"{name}.cursor"
         self._dead = folder / f"{name}.dead"
-        self._cursor = cursors.load(self._path)
+        self._cursor = cursors.load(self._path) or self._begin()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"forward-{name}", daemon=True)
+
+    def _begin(self) -> Cursor:
+        """Start a backend that is new: with all that the journal still has, and no old results."""
+        cursor = Cursor(evaluation=self._results.newest_evaluation())
+        cursors.save(self._path, cursor)
+        return cursor
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is alive."""
+        return self._thread.is_alive()
 
     @property
     def position(self) -> int:
@@ -144,7 +160,7 @@ class Forwarder:
             if wait_s == _FIRST_WAIT_S:
                 _log.warning("forwarding waits, the journal keeps everything: %s", answer.reason)
             self.counts.last_reason = answer.reason
-            self._stop.wait(answer.retry_after_s or wait_s)
+            self._stop.wait(min(answer.retry_after_s or wait_s, _LONGEST_WAIT_S))
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
         return False
 

@@ -59,6 +59,11 @@ class Committer:
         """How much waits, or is being written."""
         return self._bytes
 
+    @property
+    def running(self) -> bool:
+        """Whether frames are still committed."""
+        return self._thread.is_alive() and not self._closed
+
     def submit(self, frame: Frame) -> concurrent.futures.Future[int]:
         """Queue a frame from a plain thread; the future holds its position once it is durable."""
         future: concurrent.futures.Future[int] = concurrent.futures.Future()

@@ -60,7 +60,13 @@ def claim(path: Path) -> int:
 
 def segments(path: Path) -> tuple[int, ...]:
     """Return the position that each segment begins at, in order."""
-    return tuple(sorted(int(file.stem) for file in path.glob(f"*{_SUFFIX}")))
+    files = sorted(path.glob(f"*{_SUFFIX}"))
+    for file in files:
+        if not file.stem.isdecimal():
+            raise JournalError(
+                f"{file} is none of the journal's files.", remedy="Move it out of the directory."
+            )
+    return tuple(sorted(int(file.stem) for file in files))
 
 
 def segment_path(path: Path, base: int) -> Path:

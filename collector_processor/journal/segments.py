@@ -109,6 +109,11 @@ class SegmentJournal:
         return self.end_position - self.first_position
 
     @property
+    def accepts(self) -> bool:
+        """Whether a frame that comes now would be taken."""
+        return self._committer.running and self.kept_bytes < self._max_bytes
+
+    @property
     def damages(self) -> tuple[Damage, ...]:
         """The damaged stretches that were met since the journal was opened."""
         return tuple(self._damages.values())

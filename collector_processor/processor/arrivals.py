@@ -9,6 +9,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from collector_processor.model import Evaluation
 from collector_processor.processor.attributes import decode_attributes
+from collector_processor.processor.conceal import conceal_text
 from collector_processor.processor.tally import place
 from traceai import semconv
 
@@ -118,17 +119,22 @@ def _evaluations(
     service, route = place(nodes.get(span_id))
     yield Evaluation(
         span_ids=(span_id,) if span_id else (),
-        name=name,
-        version=None if version is None else str(version),
-        target=str(attributes.get(semconv.EVALUATOR_TARGET) or "call"),
+        name=conceal_text(name),
+        version=_said(version),
+        target=_said(attributes.get(semconv.EVALUATOR_TARGET)) or "call",
         passed=None if failed else _passed(attributes.get(semconv.EVALUATOR_PASSED), label),
         score=float(score) if isinstance(score, int | float) else None,
-        label="error" if failed else label if isinstance(label, str) else None,
-        reason=str(attributes.get(semconv.EVALUATION_EXPLANATION) or "") or None,
+        label="error" if failed else _said(label) if isinstance(label, str) else None,
+        reason=_said(attributes.get(semconv.EVALUATION_EXPLANATION)) or None,
         arrived=True,
         service=service,
         route=route,
     )
+
+
+def _said(value: Any) -> str | None:
+    """Return what an emitter wrote, as text without secrets."""
+    return None if value is None else conceal_text(str(value))
 
 
 def _passed(stated: Any, label: Any) -> bool | None:

@@ -7,7 +7,9 @@ let go of is read again, by its place, when its trace is sealed. Seal rules of D
     a parent missing                    after `quiet_s` of quiet
     no root                             `deadline_s` after its first span, the limit of them all
 
-A trace that was sealed before is opened again by what is new in it, and waits `quiet_s` at most.
+A trace that was sealed before is opened again by what is new in it. From the second time on it
+waits twice as long as the time before, up to the deadline: one that trickles in for an hour makes
+some revisions, not one a span. Above a bound of what is indexed the oldest trace is sealed early.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from collector_processor.processor.raw import Envelope
 
 _SECOND = 1_000_000_000
+# Half a second doubled so often is years: longer than any deadline.
+_DOUBLINGS = 30
 NOT_STORED = Prior(revision=0, rooted=False, span_ids=frozenset(), digests=frozenset())
 
 
@@ -106,16 +110,30 @@ class Assembler:
         quiet_s: quiet to wait for when a parent is missing.
         deadline_s: how old a trace may get, from its first span.
         memory_bytes: how many bytes of spans are held in memory at most.
+        max_spans: how many spans are indexed at most, those stored of open traces included. One
+            takes 0.5 to 1.5 KB of memory.
+
+    Attributes:
+        crowded: how many traces were sealed early, because there were more.
     """
 
     def __init__(
-        self, *, settle_s: float, quiet_s: float, deadline_s: float, memory_bytes: int = 64 << 20
+        self,
+        *,
+        settle_s: float,
+        quiet_s: float,
+        deadline_s: float,
+        memory_bytes: int = 64 << 20,
+        max_spans: int = 2_000_000,
     ) -> None:
+        self.crowded = 0
         self._settle_ns = int(settle_s * _SECOND)
         self._quiet_ns = int(quiet_s * _SECOND)
         self._deadline_ns = int(deadline_s * _SECOND)
         self._memory_bytes = memory_bytes
+        self._max_spans = max_spans
         self._held_bytes = 0
+        self._spans = 0
         # In order of first position, so that the first entry is the low-water mark.
         self._open: OrderedDict[bytes, _Open] = OrderedDict()
         self._due: list[tuple[int, bytes]] = []
@@ -145,6 +163,7 @@ class Assembler:
             entry.duplicates += 1
             return False
         entry.digests.add(piece.digest)
+        self._spans += 1
         entry.last_ns = max(entry.last_ns, piece.received_ns)
         if piece.is_span:
             entry.spans.append(piece)
@@ -157,7 +176,7 @@ class Assembler:
 
     def due(self, now_ns: int) -> list[Gathered]:
         """Return the traces that are to be sealed, the longest due first; they are open no more."""
-        sealed = []
+        sealed = list(self._crowded_out())
         while self._due and self._due[0][0] <= now_ns:
             scheduled_ns, trace_id = heapq.heappop(self._due)
             entry = self._open.get(trace_id)
@@ -170,6 +189,13 @@ class Assembler:
                 continue
             sealed.append(self._take(trace_id, entry, reason))
         return sealed
+
+    def _crowded_out(self) -> Iterator[Gathered]:
+        """Seal those that have been open longest, until the index is within its bound."""
+        while self._spans > self._max_spans:
+            trace_id, entry = next(iter(self._open.items()))
+            self.crowded += 1
+            yield self._take(trace_id, entry, SealReason.CROWDED)
 
     def next_due_ns(self) -> int | None:
         """Return when to ask `due` again at the earliest; None when no trace is open."""
@@ -191,6 +217,7 @@ class Assembler:
             ids=set(prior.span_ids),
             digests=set(prior.digests),
         )
+        self._spans += len(prior.digests)
         return entry
 
     def _place(self, entry: _Open, piece: Piece) -> None:
@@ -204,10 +231,11 @@ class Assembler:
 
     def _when(self, entry: _Open) -> tuple[int, SealReason]:
         deadline_ns = entry.first_ns + self._deadline_ns
+        again = min(max(entry.prior.revision - 1, 0), _DOUBLINGS)
         if entry.rooted and not entry.missing:
-            due_ns, reason = entry.last_ns + self._settle_ns, SealReason.SETTLED
+            due_ns, reason = entry.last_ns + (self._settle_ns << again), SealReason.SETTLED
         elif entry.rooted or entry.local_root or entry.prior.revision:
-            due_ns, reason = entry.last_ns + self._quiet_ns, SealReason.QUIET
+            due_ns, reason = entry.last_ns + (self._quiet_ns << again), SealReason.QUIET
         else:
             return deadline_ns, SealReason.DEADLINE
         return (due_ns, reason) if due_ns <= deadline_ns else (deadline_ns, SealReason.DEADLINE)
@@ -221,6 +249,7 @@ class Assembler:
 
     def _take(self, trace_id: bytes, entry: _Open, reason: SealReason) -> Gathered:
         del self._open[trace_id]
+        self._spans -= len(entry.digests)
         self._held_bytes -= sum(_size(piece) for piece in (*entry.spans, *entry.records))
         return Gathered(
             trace_id=trace_id,

@@ -81,7 +81,7 @@ TABLE: Final[Mapping[Code, Rule]] = {
         _P.TRACES, "Two different spans carry one id: find the second emitter or id generator."
     ),
     Code.DROPPED_DATA: Rule(
-        _P.TRACES, "Raise the SDK's span limits (OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and its like)."
+        _P.TRACES, "Raise the SDK's span limits; the collector logs the spans that it cannot read."
     ),
     Code.SAMPLED: Rule(_P.TRACES, "Record every trace: OTEL_TRACES_SAMPLER=parentbased_always_on."),
     Code.INVALID_TIME: Rule(_P.TRACES, "Set start and end, and synchronise the host's clock."),
@@ -125,7 +125,8 @@ TABLE: Final[Mapping[Code, Rule]] = {
         _P.MODEL_CALLS, "Say what became of the content: traceai.content.state."
     ),
     Code.MODEL_MISMATCH: Rule(
-        _P.MODEL_CALLS, "Another model served than was asked for: check the gateway and inventory."
+        _P.MODEL_CALLS,
+        "Another model served than was asked for: request that one, or mend the gateway.",
     ),
     Code.RETRY_WITHOUT_REASON: Rule(
         _P.RETRIED_CALLS, "Record one traceai.retry.reason for each failed attempt."

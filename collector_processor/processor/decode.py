@@ -126,7 +126,7 @@ def decode_span(
     links = tuple(map(_link, read.links)) if read.links else ()
     status = Status.FromString(b"".join(read.status)) if read.status else _UNSET
     attributes, unseen = read_attributes(read.attributes)
-    unseen += (read.name, *read.events, *read.links, *read.status)
+    unseen += (read.name, read.trace_state, *read.events, *read.links, *read.status)
     return Span(
         trace_id=read.trace_id.hex(),
         span_id=read.span_id.hex(),

@@ -100,6 +100,9 @@ ROWS: Final = (
         "langfuse.observation.output", "gen_ai.completion", "traceloop.entity.output")),
     (s.TOOL_EFFECT, "text", (s.TOOL_EFFECT,)),
     (s.APPROVAL_STATUS, "text", (s.APPROVAL_STATUS,)),
+    (s.RETRIEVAL_QUERY_TEXT, "content", (
+        s.RETRIEVAL_QUERY_TEXT, "input.value", "langfuse.observation.input", "gen_ai.prompt",
+        "traceloop.entity.input")),
     (s.RETRIEVAL_DOCUMENTS, "content", (
         s.RETRIEVAL_DOCUMENTS, "retrieval.documents.0.document.content",
         "retrieval.documents.0.document.id", "langfuse.observation.output", "gen_ai.completion",
@@ -131,8 +134,7 @@ ROWS: Final = (
     (s.POLICY_DIGEST, "text", (s.POLICY_DIGEST,)),
     (s.SERVICE_NAME, "text", (s.SERVICE_NAME,)),
     (s.SERVICE_VERSION, "text", (
-        s.SERVICE_VERSION, s.VCS_REF_HEAD_REVISION, "langfuse.release",
-        "langsmith.metadata.revision_id")),
+        s.SERVICE_VERSION, "langfuse.release", "langsmith.metadata.revision_id")),
     (s.DEPLOYMENT_ENVIRONMENT_NAME, "text", (
         s.DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment", "langfuse.environment")),
     # How it went on.

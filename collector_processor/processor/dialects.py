@@ -6,7 +6,6 @@ stated it or it was inferred; what no key says is absent from the result, never 
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,8 @@ from collector_processor.processor.dialect_table import (
     OPERATION_KEYS,
     OPERATIONS,
 )
-from collector_processor.processor.mapping import (
-    NO_DIALECT,
-    OBJECTS,
-    dialect_rank,
-    map_field,
-)
+from collector_processor.processor.json_text import parse_json
+from collector_processor.processor.mapping import NO_DIALECT, OBJECTS, map_field
 from traceai import semconv
 from traceai.semconv import Operation
 
@@ -40,11 +35,6 @@ _STATED = Known.STATED
 _NEWEST = "opentelemetry"
 # Longer texts than these are not opened to look for a field in them.
 _JSON_CHARACTERS = 1 << 20
-
-
-def detect(keys: Iterable[str]) -> str | None:
-    """Name the dialect that attributes are written in by their keys; None when by none."""
-    return _dialect(min(map(dialect_rank, keys), default=NO_DIALECT))
 
 
 def _dialect(rank: int) -> str | None:
@@ -107,8 +97,8 @@ def _open(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, str) or value[:1] != "{" or len(value) > _JSON_CHARACTERS:
         return {}
     try:
-        members = json.loads(value)
-    except (ValueError, RecursionError):
+        members = parse_json(value)
+    except ValueError:
         return {}
     return members if isinstance(members, dict) else {}
 

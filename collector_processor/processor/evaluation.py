@@ -6,23 +6,21 @@ further work; of one that it flags, only the spans that hold something are read 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from collector_processor.model import Evaluation
-from collector_processor.processor.content import has_content, read_content
+from collector_processor.processor.check_results import Judge, Results, judge_of, run
+from collector_processor.processor.content import has_content, is_readable, read_content
 from traceai import semconv
 from traceai.evaluators.detect import gate
 from traceai.evaluators.result import EvalResult
-from traceai.evaluators.runner import run_check
-from traceai.semconv import MODEL_CALLS, Operation
+from traceai.semconv import MODEL_CALLS, ContentState, Operation, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from collector_processor.model import Evaluation
     from collector_processor.processor.decode import Span
     from collector_processor.processor.tree import Node, Tree
     from traceai.evaluators.registry import Check
@@ -33,11 +31,20 @@ _TARGETS: Mapping[str, tuple[tuple[str, str], ...]] = {
     **dict.fromkeys(MODEL_CALLS, _CALL),
     Operation.EMBEDDINGS: (("input", "input"),),
     Operation.EXECUTE_TOOL: (("arguments", "input"), ("result", "output")),
-    Operation.RETRIEVAL: (("documents", "output"),),
+    Operation.RETRIEVAL: (("query", "input"), ("documents", "output")),
+    Operation.FETCH_RESPONSE: (("output", "output"),),
 }
 _CALL_TARGET = "call"
+_SAID = ("input", "output")
 _NO_KINDS: frozenset[str] = frozenset()
-_NOTHING_CAPTURED = "{} was not captured (content state: {})"
+_NOT_CAPTURED = "{} was not captured (content state: {})"
+_NOTHING_READABLE = "{} holds nothing that can be read as text"
+_NO_OUTPUT = "the call ended as {}: it has no {}"
+_ANSWERS = frozenset({"output", "result", "documents"})
+_STATES = frozenset(state.value for state in ContentState)
+_UNFINISHED = frozenset(outcome.value for outcome in Outcome) - {Outcome.COMPLETED.value}
+_NO_VERSION = "the call states no version of policy {}, of which {} is configured"
+_OTHER_VERSION = "the call states another version of policy {} than {}, which is configured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,57 +62,12 @@ class Evaluators:
     Attributes:
         content: judged on input, output, tool arguments and results, retrieved documents.
         approval: judged on each model call: where it went, and which model served.
-        policies: by policy id, judged on the model calls that name that policy.
+        policies: by policy id and version, judged on the model calls that name just these.
     """
 
     content: tuple[ContentCheck, ...] = ()
     approval: Check | None = None
-    policies: Mapping[str, Check] = field(default_factory=dict)
-
-
-class _Results:
-    """Results of a trace, those that are alike together."""
-
-    def __init__(self, known: Iterable[Evaluation]) -> None:
-        self._known = {
-            (span_id, found.name, found.version, found.target)
-            for found in known
-            if not found.arrived
-            for span_id in found.span_ids
-        }
-        self._spans: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-        self._results: dict[int, EvalResult] = {}
-
-    def wants(self, node: Node, check: Check, target: str) -> bool:
-        """Say whether a span has no result of a check yet."""
-        key = (node.span.span_id, check.name, check.version, target)
-        return not self._known or key not in self._known
-
-    def add(self, node: Node, check: Check, target: str, result: EvalResult) -> None:
-        """Keep a result; one that is the same object is the same result."""
-        self._results[id(result)] = result
-        key = (check.name, check.version, target, *node.place, id(result))
-        self._spans[key].append(node.span.span_id)
-
-    def collect(self) -> tuple[Evaluation, ...]:
-        """Return one value for each distinct result."""
-        return tuple(
-            Evaluation(
-                span_ids=tuple(span_ids),
-                name=name,
-                version=version,
-                target=target,
-                passed=result.passed,
-                score=result.score,
-                label=result.label,
-                reason=result.reason or None,
-                evidence=result.evidence or None,
-                service=service,
-                route=route,
-            )
-            for (name, version, target, service, route, key), span_ids in self._spans.items()
-            for result in (self._results[key],)
-        )
+    policies: Mapping[tuple[str, str], Check] = field(default_factory=dict)
 
 
 class Flags(NamedTuple):
@@ -135,6 +97,13 @@ def _flags(span: Span, unseen: frozenset[str]) -> Flags:
     return Flags(kinds, said)
 
 
+class _Versions(NamedTuple):
+    """The configured versions of one policy, and who says that a call was made under none."""
+
+    none: Judge
+    versions: str
+
+
 class Runner:
     """Run a configured set of evaluators over traces.
 
@@ -146,11 +115,19 @@ class Runner:
         self._evaluators = evaluators
         # What a text without findings gets, asked for once: the gate stands in for the close look.
         self._cleared = {
-            (chosen.check.name, keyword): _run(chosen.check, **{keyword: "-"})
+            (chosen.check.name, keyword): run(chosen.check, **{keyword: "-"})
             for chosen in evaluators.content
-            for keyword in ("input", "output")
+            for keyword in _SAID
         }
-        self._absent: dict[str, EvalResult] = {}
+        # By its reason: results that are alike are one object, so that they are stored as one.
+        self._unjudged: dict[str, EvalResult] = {}
+        self._policies = {
+            name: _Versions(
+                Judge(check.name, f"{check.version} {name}"),
+                " or ".join(sorted(other for named, other in evaluators.policies if named == name)),
+            )
+            for (name, _), check in evaluators.policies.items()
+        }
 
     def evaluate(
         self, tree: Tree, flags: Mapping[bytes, Flags], known: Iterable[Evaluation] = ()
@@ -160,16 +137,17 @@ class Runner:
         Args:
             tree: the trace.
             flags: what the gate found in each new span, by its digest; others were judged before.
-            known: the results of earlier revisions: they stay, and are not made again.
+            known: the results of earlier revisions: they stay, and are not made again. They hold
+                for the copy of a span that was there then, not for a new one under the same id.
         """
-        results = _Results(known)
+        results = Results(known)
         for node in tree.nodes:
             operation = node.operation
             found = flags.get(node.span.digest)
             if operation is not None and operation in _TARGETS and found is not None:
                 self._judge_content(node, _TARGETS[operation], found.said, results)
             if operation in MODEL_CALLS:
-                self._judge_call(node, results)
+                self._judge_call(node, results, new=found is not None)
         return results.collect()
 
     def _judge_content(
@@ -177,53 +155,84 @@ class Runner:
         node: Node,
         targets: tuple[tuple[str, str], ...],
         kinds: frozenset[str],
-        results: _Results,
+        results: Results,
     ) -> None:
         checks = self._evaluators.content
-        for target, keyword in targets:
-            captured = has_content(node, target)
+        for target, keyword in targets if checks else ():
+            unjudged = self._unjudgeable(node, target)
             for chosen in checks:
                 check = chosen.check
-                if not results.wants(node, check, target):
-                    continue
-                if not captured:
-                    results.add(node, check, target, self._not_captured(node, target))
-                    continue
-                if chosen.kinds.isdisjoint(kinds):
+                if unjudged is not None:
+                    result = unjudged
+                elif chosen.kinds.isdisjoint(kinds):
                     result = self._cleared[check.name, keyword]
                 else:
-                    result = _run(check, **{keyword: read_content(node, target) or "-"})
-                results.add(node, check, target, result)
+                    result = run(check, **{keyword: read_content(node, target)})
+                results.add(node, judge_of(check), target, result)
 
-    def _judge_call(self, node: Node, results: _Results) -> None:
+    def _judge_call(self, node: Node, results: Results, *, new: bool) -> None:
         approval = self._evaluators.approval
-        if approval is not None and results.wants(node, approval, _CALL_TARGET):
-            results.add(node, approval, _CALL_TARGET, _run(approval, **call_facts(node)))
-        policy = self._evaluators.policies.get(node.get(semconv.POLICY_ID).value)
-        if node.operation == Operation.EMBEDDINGS:  # it answers nothing
+        if approval is not None:
+            judge = judge_of(approval)
+            if new or not results.has(node, judge, _CALL_TARGET):
+                results.add(node, judge, _CALL_TARGET, run(approval, **call_facts(node)))
+        # An embedding answers nothing: there is nothing that a policy of answers could judge.
+        if self._policies and node.operation != Operation.EMBEDDINGS:
+            self._judge_by_policy(node, results, new=new)
+
+    def _judge_by_policy(self, node: Node, results: Results, *, new: bool) -> None:
+        name = node.get(semconv.POLICY_ID).value
+        configured = self._policies.get(name)
+        if configured is None:
             return
-        if policy is None or not results.wants(node, policy, _CALL_TARGET):
+        version = node.get(semconv.POLICY_VERSION).value
+        policy = self._evaluators.policies.get((name, version))
+        # Named after the policy too, so that rates mix neither policies nor their versions.
+        judge = (
+            configured.none
+            if policy is None
+            else Judge(policy.name, f"{policy.version} {name} {version}")
+        )
+        if not new and results.has(node, judge, _CALL_TARGET):
             return
-        if not (has_content(node, "input") or has_content(node, "output")):
-            result = self._not_captured(node, "content")
+        if policy is None:
+            reason = _NO_VERSION if version is None else _OTHER_VERSION
+            result = self._no_verdict(reason.format(name, configured.versions))
         else:
-            said = {
-                target: read_content(node, target) if has_content(node, target) else None
-                for target in ("input", "output")
-            }
-            result = _run(policy, **said, span=node.span, **call_facts(node))
-        results.add(node, policy, _CALL_TARGET, result)
+            result = self._run_policy(policy, node)
+        results.add(node, judge, _CALL_TARGET, result)
 
-    def _not_captured(self, node: Node, target: str) -> EvalResult:
-        state = node.get(semconv.CONTENT_STATE).value or "not stated"
-        reason = _NOTHING_CAPTURED.format(target, state)
-        return self._absent.setdefault(reason, EvalResult(passed=None, reason=reason))
+    def _run_policy(self, policy: Check, node: Node) -> EvalResult:
+        said = {
+            target: read_content(node, target)
+            if has_content(node, target) and is_readable(node, target)
+            else None
+            for target in _SAID
+        }
+        if said["input"] is None and said["output"] is None:
+            return self._no_verdict(_why_absent(node, "content"))
+        return run(policy, **said, span=node.span, **call_facts(node))
+
+    def _unjudgeable(self, node: Node, target: str) -> EvalResult | None:
+        """Return why a target cannot be judged; None when it can."""
+        if not has_content(node, target):
+            return self._no_verdict(_why_absent(node, target))
+        if not is_readable(node, target):
+            return self._no_verdict(_NOTHING_READABLE.format(target))
+        return None
+
+    def _no_verdict(self, reason: str) -> EvalResult:
+        return self._unjudged.setdefault(reason, EvalResult(passed=None, reason=reason))
 
 
-def _run(check: Check, **available: Any) -> EvalResult:
-    """Run a check, and keep its evidence as JSON has it."""
-    result = run_check(check, **available)
-    return replace(result, evidence=_plain(result.evidence))
+def _why_absent(node: Node, target: str) -> str:
+    """Say why nothing of a target is there, in words of ours: the emitter's are no reason."""
+    outcome = node.get(semconv.OUTCOME).value
+    if target in _ANSWERS and outcome in _UNFINISHED:
+        return _NO_OUTPUT.format(outcome, target)
+    state = node.get(semconv.CONTENT_STATE).value
+    known = state if state in _STATES else "not stated" if state is None else "unknown"
+    return _NOT_CAPTURED.format(target, known)
 
 
 def call_facts(node: Node) -> dict[str, Any]:
@@ -244,12 +253,3 @@ def _moment(time_ns: int) -> datetime | None:
         return datetime.fromtimestamp(time_ns / 1e9, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-
-
-def _plain(value: Any) -> Any:
-    """Return evidence as JSON has it."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float) or value is None else str(value)

@@ -6,7 +6,6 @@ span's other attributes: `dialects` decides that.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collector_processor.model import Field, Known
@@ -18,6 +17,7 @@ from collector_processor.processor.dialect_table import (
     ROWS,
     VERDICTS,
 )
+from collector_processor.processor.json_text import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,8 +100,8 @@ def _reasons(value: Any) -> tuple[str, ...] | None:
     """Read a list of words: a list, JSON text of one, or words with commas between."""
     if isinstance(value, str) and value[:1] == "[":
         try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
+            value = parse_json(value)
+        except ValueError:
             return (value,)
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list):

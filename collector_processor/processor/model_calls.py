@@ -6,12 +6,13 @@ response id, finish reason, output count or prompt.
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from collector_processor.model import Population
 from collector_processor.processor.codes import Code
-from collector_processor.processor.models import serves
+from collector_processor.processor.model_match import serves
 from traceai import semconv
 from traceai.semconv import MODEL_CALLS, Operation, Outcome
 
@@ -38,6 +39,9 @@ _COMPLETED_GENERATION = (
     (semconv.RESPONSE_FINISH_REASONS, Code.NO_FINISH_REASON),
 )
 _RESEND_COUNT = "http.request.resend_count"
+_FALLBACK = frozenset(
+    {semconv.FALLBACK_REASON, semconv.FALLBACK_FROM_PROVIDER, semconv.FALLBACK_FROM_MODEL}
+)
 _AZURE = ("azure.ai.openai", "azure.ai.inference")
 
 
@@ -56,8 +60,11 @@ def judge_calls(tree: Tree, evaluations: Sequence[Evaluation], rules: Rules, tal
         tally.count(node, Population.MODEL_CALLS)
         _judge_identity(node, tally)
         _judge_answer(node, rules.aliases, tally)
-        _judge_retry(node, families[node.span.parent_id, _is_embedding(node)], tally)
-        _judge_fallback(node, tally, inferred=node.span.span_id in stood_in)
+        failed = stood_in.get(node.span.digest)
+        again = failed is not None and _same_model(node, failed)
+        family = families[node.span.parent_id, _is_embedding(node)]
+        _judge_retry(node, family, tally, inferred=again)
+        _judge_fallback(node, tally, inferred=failed is not None and not again)
         _judge_evaluations(node, results.get(node.span.span_id, ()), rules, tally)
 
 
@@ -107,9 +114,9 @@ def _judge_answer(node: Node, aliases: Mapping[str, Collection[str]], tally: Tal
         tally.find(Code.MODEL_MISMATCH, node.span.span_id, node)
 
 
-def _judge_retry(node: Node, family: Iterable[Node], tally: Tally) -> None:
+def _judge_retry(node: Node, family: Iterable[Node], tally: Tally, *, inferred: bool) -> None:
     number = _attempt(node)
-    if number <= 1:
+    if number <= 1 and not (inferred and not _states_fallback(node)):
         return
     tally.count(node, Population.RETRIED_CALLS)
     # Attempts that are spans of their own each give the reason of the one before them.
@@ -126,14 +133,15 @@ def _attempt(node: Node) -> int:
 
 
 def _judge_fallback(node: Node, tally: Tally, *, inferred: bool) -> None:
-    fields = node.fields
-    reasoned = semconv.FALLBACK_REASON in fields
-    stated = semconv.FALLBACK_FROM_PROVIDER in fields or semconv.FALLBACK_FROM_MODEL in fields
-    if not (inferred or stated or reasoned):
+    if not (inferred or _states_fallback(node)):
         return
     tally.count(node, Population.FALLBACK_CALLS)
-    if not reasoned:
+    if semconv.FALLBACK_REASON not in node.fields:
         tally.find(Code.FALLBACK_WITHOUT_REASON, node.span.span_id, node)
+
+
+def _states_fallback(node: Node) -> bool:
+    return not _FALLBACK.isdisjoint(node.fields)
 
 
 def _families(calls: Iterable[Node]) -> dict[tuple[str | None, bool], list[Node]]:
@@ -147,22 +155,22 @@ def _families(calls: Iterable[Node]) -> dict[tuple[str | None, bool], list[Node]
     return families
 
 
-def _stood_in(families: Mapping[tuple[str | None, bool], Sequence[Node]]) -> set[str]:
-    """Return the span ids of calls that completed where the one before them had failed.
+def _stood_in(families: Mapping[tuple[str | None, bool], Sequence[Node]]) -> dict[bytes, Node]:
+    """Return, by digest, the calls that completed after others had failed, each with the last.
 
-    A call that states a reason for its retry, of the same model, is a retry and no fallback.
+    A call that began before another had failed ran beside it and stands in for nothing. The same
+    model of the same provider is asked again: a retry. Another one is a fallback.
     """
-    found: set[str] = set()
+    found: dict[bytes, Node] = {}
     for (parent_id, _), family in families.items():
-        failed: Node | None = None
-        for node in family if parent_id is not None else ():
+        failed: list[tuple[int, int, Node]] = []
+        for index, node in enumerate(family if parent_id is not None else ()):
             outcome = node.get(semconv.OUTCOME).value
-            if outcome == Outcome.ERROR:
-                failed = node
-            elif outcome == Outcome.COMPLETED and failed is not None:
-                if not (semconv.RETRY_REASON in node.fields and _same_model(node, failed)):
-                    found.add(node.span.span_id)
-                failed = None
+            if outcome == Outcome.ERROR and node.span.end_ns > 0:
+                heapq.heappush(failed, (node.span.end_ns, index, node))
+            elif outcome == Outcome.COMPLETED:
+                while failed and failed[0][0] <= node.span.start_ns:
+                    found[node.span.digest] = heapq.heappop(failed)[2]
     return found
 
 

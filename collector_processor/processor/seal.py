@@ -16,7 +16,12 @@ from collector_processor.model import Member, SealedTrace, Undecodable
 from collector_processor.processor.arrivals import read_evaluations, read_records
 from collector_processor.processor.codes import Code
 from collector_processor.processor.completeness import judge
-from collector_processor.processor.conceal import conceal_envelope, conceal_span, conceal_text
+from collector_processor.processor.conceal import (
+    conceal_envelope,
+    conceal_label,
+    conceal_span,
+    conceal_text,
+)
 from collector_processor.processor.decode import Span, decode_revision, decode_span
 from collector_processor.processor.evaluation import flag
 from collector_processor.processor.raw import build_request
@@ -159,7 +164,7 @@ def _emitter(resource: Mapping[str, Any]) -> tuple[str, str]:
     service, instance = (
         resource.get(key) for key in (semconv.SERVICE_NAME, semconv.SERVICE_INSTANCE_ID)
     )
-    return str(service or ""), str(instance or "")
+    return conceal_label(str(service or "")), conceal_label(str(instance or ""))
 
 
 class _Damaged(NamedTuple):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collector_processor.model import ABSENT, Field, Known
+from collector_processor.processor.conceal import conceal_label
 from collector_processor.processor.dialects import canonical, resource_fields
 from traceai import semconv
 
@@ -51,7 +52,7 @@ class Node:
         reached: whether a root leads to it.
         late: it arrived after the first seal of its trace.
         operation: what was done; None when the span does not say.
-        place: its service and route.
+        place: its service and route, without secrets: they are stored beside findings.
     """
 
     span: Span
@@ -103,14 +104,16 @@ def plant(spans: Sequence[Span], late: frozenset[bytes] = frozenset()) -> Tree:
                 _is_root(span, above) or (parent is not None and parent.reached),
                 span.digest in late,
                 fields.get(semconv.OPERATION_NAME, ABSENT).value,
-                (
-                    fields.get(semconv.SERVICE_NAME, ABSENT).value,
-                    fields.get(semconv.ROUTE, ABSENT).value,
-                ),
+                (_label(fields, semconv.SERVICE_NAME), _label(fields, semconv.ROUTE)),
             )
     planted = tuple(node for node in nodes if node is not None)
     root = next((n for n in planted if n.reached and n.parent is None), None)
     return Tree(planted, root)
+
+
+def _label(fields: Mapping[str, Field], name: str) -> str | None:
+    found = fields.get(name)
+    return None if found is None else conceal_label(found.value)
 
 
 def _upwards(

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector_processor.errors import MalformedRequestError
+from collector_processor.errors import MalformedRequestError, RequestTooLargeError
 from collector_processor.receiver.wire import LENGTH, messages, tag, varint
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ _SPAN_ID_BYTES = 8
 _NO_TRACE = bytes(_TRACE_ID_BYTES)
 _NO_SPAN = bytes(_SPAN_ID_BYTES)
 _MOST_REASONS = 5
+_LARGE_BYTES = 4 << 20
+# A span with 26 attributes has about 35; the largest request of real spans has a third of this.
+_MOST_FIELDS = 2_000_000
 
 # Field numbers of opentelemetry/proto/{trace,logs}/v1: the two envelopes have the same shape.
 _RESOURCES = 1  # ExportTraceServiceRequest.resource_spans
@@ -60,6 +63,7 @@ def accept_traces(body: bytes) -> Accepted:
 
     Raises:
         MalformedRequestError: it is not valid protobuf, or a text in it is not UTF-8.
+        RequestTooLargeError: it holds too many messages.
     """
     spans = 0
     faults: dict[Place, str] = {}
@@ -85,6 +89,7 @@ def accept_logs(body: bytes) -> Accepted:
 
     Raises:
         MalformedRequestError: it is not valid protobuf, or a text in it is not UTF-8.
+        RequestTooLargeError: it holds too many messages.
     """
     request = _parse(ExportLogsServiceRequest, body)
     records = sum(
@@ -111,6 +116,12 @@ def judge_ids(trace_id: bytes, span_id: bytes, parent_span_id: bytes) -> str | N
 
 
 def _parse(kind: type[_Request], body: bytes) -> _Request:
+    # An empty message of two bytes takes a hundred in memory: of a large body they are counted.
+    large = len(body) > _LARGE_BYTES
+    if large and _count_fields(body, 0, len(body), 0, _MOST_FIELDS) > _MOST_FIELDS:
+        raise RequestTooLargeError(
+            f"The request holds more than {_MOST_FIELDS} fields.", remedy="Send smaller batches."
+        )
     try:
         return kind.FromString(body)
     except DecodeError as error:
@@ -119,6 +130,18 @@ def _parse(kind: type[_Request], body: bytes) -> _Request:
             f"The body is not a protobuf {kind.DESCRIPTOR.name}: {why}.",
             remedy="Send OTLP protobuf, or OTLP JSON with Content-Type: application/json.",
         ) from error
+
+
+def _count_fields(body: bytes, start: int, end: int, depth: int, budget: int) -> int:
+    """Count the fields of a request down to those of its spans; stop above `budget`."""
+    count = 0
+    for number, _, at, stop in messages(body, start, end):
+        count += 1
+        if depth < len(_PATH) and number == _PATH[depth]:
+            count += _count_fields(body, at, stop, depth + 1, budget - count)
+        if count > budget:
+            break
+    return count
 
 
 def _reasons(faults: dict[Place, str]) -> tuple[str, ...]:

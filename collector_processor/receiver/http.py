@@ -31,6 +31,8 @@ _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 _SIGNALS = {"/v1/traces": Signal.TRACES, "/v1/logs": Signal.LOGS}
 _LINGER_S = 1.0
+# A sender that stops in the middle of its body would keep its room for ever.
+_PATIENCE_S = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,21 +117,26 @@ class _Body:
 
     async def read(self, announced: bytes | None) -> bytes:
         """Return the body; one that announces too much is refused before it is read."""
-        if announced is not None:
-            self._hold(int(announced))
+        if announced is not None and int(announced) > self._intake.max_request_bytes:
+            raise too_large(self._intake.max_request_bytes)
         chunks = []
-        size = 0
         while not self.whole:
-            message = await self._receive()
+            message = await self._next()
             if message["type"] == "http.disconnect":
                 raise _GoneError
             chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._held:
-                self._hold(size - self._held)
+            self._hold(len(chunk))
             chunks.append(chunk)
             self.whole = not message.get("more_body", False)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _next(self) -> Mapping[str, Any]:
+        try:
+            return await asyncio.wait_for(self._receive(), _PATIENCE_S)
+        except TimeoutError:
+            raise UnavailableError(
+                f"Nothing of the body came for {_PATIENCE_S} seconds.", remedy="Send it again."
+            ) from None
 
     def let_go(self) -> None:
         """Give back the room."""

@@ -22,6 +22,8 @@ _log = logging.getLogger("traceai.collector")
 
 _ACCEPT = {Signal.TRACES: accept_traces, Signal.LOGS: accept_logs}
 _LARGE_BYTES = 1 << 20
+# What has to be unpacked may become much larger than it is.
+_LARGE_PACKED_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ class Intake:
             RequestError: nothing of it was taken.
         """
         arrived_ns = self._clock_ns()
-        if len(body) < _LARGE_BYTES:
+        if len(body) < (_LARGE_BYTES if decode is None else _LARGE_PACKED_BYTES):
             accepted = self._accept(signal, body, decode)
         else:
             # A large body would keep every other sender waiting; two would double the memory.
@@ -92,6 +94,11 @@ class Intake:
         self.counts.accepted[signal] += accepted.items
         self.counts.rejected[signal] += accepted.rejected
         return accepted
+
+    @property
+    def refusing(self) -> bool:
+        """Whether the last request could not be made durable."""
+        return self._refusing
 
     def refuse(self, signal: Signal, error: RequestError) -> None:
         """Count a request that was not taken."""

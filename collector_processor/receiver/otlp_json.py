@@ -18,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector_processor.errors import MalformedRequestError
+from collector_processor.errors import MalformedRequestError, RequestTooLargeError
 from collector_processor.model import Signal
 from collector_processor.receiver.wire import FIXED32, FIXED64, LENGTH, VARINT, tag, varint
 
@@ -35,6 +35,7 @@ _REQUESTS = {
     Signal.LOGS: ExportLogsServiceRequest.DESCRIPTOR,
 }
 _WRONG_PARENT = b"\xff"  # one byte, a length that no parent may have
+_MOST_VALUES = 1_000_000  # a span with 26 attributes has about 60
 _LONGEST_INTEGER = 40  # digits read: more than 64 bits have, few enough to be read at once
 
 
@@ -52,7 +53,14 @@ def to_protobuf(signal: Signal, body: bytes) -> bytes:
     Raises:
         MalformedRequestError: the body is no JSON, or a value has the wrong type; the message names
             its path.
+        RequestTooLargeError: it holds too many values: an empty object of two bytes takes a
+            hundred in memory.
     """
+    if body.count(b"{") + body.count(b"[") > _MOST_VALUES:
+        raise RequestTooLargeError(
+            f"The body holds more than {_MOST_VALUES} objects and arrays.",
+            remedy="Send smaller batches, or protobuf.",
+        )
     try:
         return _encode_message(msgspec.json.decode(body), _REQUESTS[signal])
     except _WrongValueError as error:

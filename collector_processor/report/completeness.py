@@ -46,16 +46,15 @@ class Report:
 
 
 def build(reader: Reader) -> Report:
-    """Read the report from a store."""
-    lines = [
-        Line(group=group, remedy=TABLE[Code(group.code)].remedy)
-        for group in reader.finding_groups()
-    ]
+    """Read the report from a store, all of it of one moment."""
+    with reader.snapshot():
+        groups, totals, streams = reader.finding_groups(), reader.totals(), reader.emitters()
+    lines = [Line(group=group, remedy=TABLE[Code(group.code)].remedy) for group in groups]
     return Report(
-        totals=reader.totals(),
+        totals=totals,
         required=tuple(line for line in lines if line.group.required),
         observed=tuple(line for line in lines if not line.group.required),
-        streams=reader.emitters(),
+        streams=streams,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -79,6 +80,20 @@ class Reader:
         """Close the store."""
         self._connection.close()
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one state of the store throughout, however much is recorded meanwhile."""
+        with sqlite.explain(self._path):
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
     def mark(self) -> int:
         """Return the journal position that a restart has to read from."""
         return int(self._meta("mark"))
@@ -122,20 +137,27 @@ class Reader:
 
     def totals(self) -> Totals:
         """Return what the store holds."""
-        return summaries.totals(self._query)
+        with self.snapshot():
+            return summaries.totals(self._query)
 
     def finding_groups(self) -> tuple[FindingGroup, ...]:
         """Return the findings of the newest revisions, by service, route and code."""
-        return summaries.finding_groups(self._query)
+        with self.snapshot():
+            return summaries.finding_groups(self._query)
 
     def evaluation_groups(self) -> tuple[EvaluationGroup, ...]:
         """Return how each evaluator judged, by service, route and target."""
-        return summaries.evaluation_groups(self._query)
+        with self.snapshot():
+            return summaries.evaluation_groups(self._query)
 
     def emitters(self) -> int:
         """Return how many process instances have sent spans."""
         count: int = self._query("SELECT count(*) FROM emitters")[0][0]
         return count
+
+    def newest_evaluation(self) -> int:
+        """Return the number of the newest result, 0 when there is none."""
+        return int(self._query("SELECT coalesce(max(id), 0) FROM evaluations")[0][0])
 
     def evaluations_after(self, number: int, limit: int) -> list[StoredEvaluation]:
         """Return the collector's own results numbered above `number`, at most `limit` numbers."""

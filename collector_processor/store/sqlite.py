@@ -103,9 +103,12 @@ def explain(path: Path) -> Iterator[None]:
 
     Raises:
         StoreError: for every error of SQLite or of the file system.
+        sqlite3.DataError: a value is none that it takes: no fault of the store's.
     """
     try:
         yield
+    except sqlite3.DataError:
+        raise
     except (sqlite3.Error, OSError) as error:
         text = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise StoreError(f"The store {path}: {text}.", remedy=_remedy(text)) from error

@@ -5,6 +5,7 @@ The statements are plain SQL; `sqlite` opens the connection, and another module 
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Self
 
@@ -110,20 +111,36 @@ class Writer:
 
         Raises:
             StoreError: nothing was recorded; the same call may be made again.
+            Exception: nothing was recorded, for a value in `sealed` is none that a store takes.
         """
+        with self._transaction():
+            self._insert(sealed)
+            self._connection.executemany(_UNDECODABLE, map(_undecodable_row, undecodable))
+            self._connection.executemany(
+                _META, [("mark", str(mark)), ("open_traces", str(open_traces))]
+            )
+            self._connection.execute("COMMIT")
+
+    def rehearse(self, trace: SealedTrace) -> None:
+        """Do what recording a trace would, and take it back.
+
+        Raises:
+            StoreError: the store cannot be written.
+            Exception: whatever a value raises that no store takes.
+        """
+        with self._transaction():
+            self._insert((trace,))
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Take back what was not committed."""
         with sqlite.explain(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._insert(sealed)
-                self._connection.executemany(_UNDECODABLE, map(_undecodable_row, undecodable))
-                self._connection.executemany(
-                    _META, [("mark", str(mark)), ("open_traces", str(open_traces))]
-                )
-                self._connection.execute("COMMIT")
-            except BaseException:
+                yield
+            finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                raise
 
     def close(self) -> None:
         """Close the store and let another process write to it."""

@@ -91,7 +91,7 @@ def phoenix(cache: Path, folder: Path, requires: str) -> Iterator[Server]:
 
 @contextmanager
 def mlflow(cache: Path, folder: Path, requires: str) -> Iterator[Server]:
-    """Run MLflow on SQLite with its fastest setting, one worker and no jobs, and no telemetry."""
+    """Run MLflow on SQLite with one worker, no job processes, and no word to the outside."""
     python = venvs.ensure(cache, "mlflow", (requires,))
     port, store = _free_port(), folder / "mlflow.db"
     environ = {

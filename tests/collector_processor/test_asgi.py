@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import signal
+import socket
 from typing import Any
 
 import pytest
@@ -90,3 +91,29 @@ async def test_a_server_that_cannot_start_says_why_and_is_not_waited_for() -> No
     listener.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         await server.started()
+
+
+def talk(address: str, head: bytes) -> bytes:
+    """Send a head of a request, and return what comes until the server hangs up."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), 10) as connection:
+        try:
+            connection.sendall(head)
+            return connection.recv(65536)
+        except OSError:
+            return b""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nx: " + b"a" * 1_000_000, id="one endless header"),
+        pytest.param(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 200_000 + b"\r\n", id="many headers"),
+        pytest.param(b"GET /" + b"a" * 1_000_000 + b" HTTP/1.1\r\n\r\n", id="a long path"),
+    ],
+)
+async def test_a_head_that_does_not_end_is_not_listened_to(head: bytes) -> None:
+    server = await serve(hello, FREE, "ui")
+    assert await asyncio.to_thread(talk, server.address, head) == b""
+    assert await asyncio.to_thread(get, server.address, "/a") == (200, b"/a")
+    await server.stop(1)

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 from collector_processor import cli
 from collector_processor.config import schema
-from tests.collector_processor.report.golden import GOLDEN
-from tests.collector_processor.report.scenes import Otlp, Recorded, call, record_everything
+from tests.collector_processor.conftest import Otlp
+from tests.collector_processor.report.drawings import GOLDEN
+from tests.collector_processor.report.scenes import Recorded, call, record_everything
 
 if TYPE_CHECKING:
     from click.testing import Result

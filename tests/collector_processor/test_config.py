@@ -66,6 +66,27 @@ def test_texts_take_values_of_the_environment(
             "version: 1\nprocessors: {assemble: {settle_s: 0}}\n",
             "line 2: `processors.assemble.settle_s`: Expected `float` > 0.0",
         ),
+        (
+            "version: 1\nprocessors: {assemble: {quiet_s: .inf}}\n",
+            "line 2: `processors.assemble.quiet_s`: Expected `float` <= 2592000.0",
+        ),
+        (
+            "version: 1\nreceivers: {otlp: {max_request_mib: 99999999999}}\n",
+            "line 2: `receivers.otlp.max_request_mib`: Expected `int` <= 1024",
+        ),
+        *(
+            (
+                f"version: 1\nexporters:\n  otlp:\n    - endpoint: '{endpoint}'\n",
+                f"line 3: `exporters.otlp.0`: `endpoint` {said}",
+            )
+            for endpoint, said in (
+                ("garbage", "is 'garbage', no address"),
+                ("ftp://x:1", "is 'ftp://x:1', no address"),
+                ("http://", "is 'http://', no address"),
+                ("localhost:4318", "is 'localhost:4318', no address"),
+                ("http://x:4318/v1/traces", "ends in a signal's path"),
+            )
+        ),
         ("version: 1\nauth: {tokens: []}\n", "line 2: `auth` (tokens and roles) is not built yet"),
         ("- 1\n", "holds no mapping"),
         ("version: [1\n", "is not YAML"),

@@ -161,7 +161,10 @@ def test_health_tells_that_it_is_ready_and_has_caught_up(collector: Collector) -
     assert get(collector.addresses["ui"], "/healthz") == (200, {"status": "ok"})
     status, found = get(collector.addresses["ui"], "/readyz")
     assert (status, found["ready"]) == (200, True)
-    assert found["pipeline"] == {"ok": True, "failure": None, "behind_bytes": 0, "open_traces": 0}
+    pipeline = found["pipeline"]
+    assert (pipeline["spans"], pipeline["behind_bytes"], pipeline["open_traces"]) == (2, 0, 0)
+    assert found["receiver"]["accepted"] == {"traces": 2}
+    assert found["forwarders"] == {"ok": True, "backends": []}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -214,7 +217,7 @@ def test_a_pipeline_that_dies_ends_the_collector_and_says_so(tmp_path: Path) -> 
         assert post(running.http, trace("t", **{"gen_ai.output.messages": said})) == 200
         assert running.process.wait(30) == 3
         errors = running.errors.read_text()
-    assert "traceai: The pipeline died: requests are not taken any more" in errors
+    assert "traceai: A part died: requests are not taken any more" in errors
     # Without the check, the same folder has everything that was acknowledged.
     with Collector(tmp_path / "data") as mended:
         assert wait_until_sealed(mended, 2).spans == 2
@@ -347,7 +350,7 @@ def test_policies_and_inventory_judge_only_when_their_evaluator_is_named(tmp_pat
     for named, expected in (
         ("pii", (False, set())),
         ("provider_approval", (True, set())),
-        ("is_compliant", (False, {"p"})),
+        ("is_compliant", (False, {("p", "1")})),
     ):
         file = tmp_path / f"{named}.yaml"
         file.write_text(f"{text}processors: {{evaluators: [{named}]}}\n")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_without_a_file_everything_has_its_default() -> None:
     ],
 )
 def test_a_flag_overrides_the_file_and_nothing_besides(
-    flags: dict[str, str], expected: tuple[str, str, str]
+    flags: dict[str, Any], expected: tuple[str, str, str]
 ) -> None:
     file = write(
         "version: 1\n"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
@@ -246,6 +250,31 @@ def test_the_leak_is_a_valid_account_number_and_a_key(client: OpenAI) -> None:
     assert leaked_account() in text
     assert leaked_key() in text
     assert [finding.kind for finding in detect(text)] == ["IBAN_CODE", "OPENAI_API_KEY"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 99\r\n\r\n{",
+        b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 15\r\n\r\n" + b'{"stream":true}',
+    ],
+    ids=["before a request", "within a request", "within the answer"],
+)
+def test_a_client_that_leaves_is_no_event(
+    provider: FakeProvider, client: OpenAI, capfd: pytest.CaptureFixture[str], sent: bytes
+) -> None:
+    address = httpx.URL(provider.base_url)
+    connection = socket.create_connection((address.host, address.port))
+    connection.sendall(sent)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()  # with this option: reset
+    assert client.models.list().data != []
+    provider.stop()
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(10)
+    assert capfd.readouterr().err == ""
 
 
 def test_the_command_prints_its_address_and_ends_on_sigterm() -> None:

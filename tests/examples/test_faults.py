@@ -46,3 +46,7 @@ def test_every_fault_is_seen_somewhere() -> None:
         if not (fault.code or fault.evaluations or fault.outcome)
     ]
     assert unseen == []
+
+
+def test_what_is_said_of_a_fault_fits_a_terminal() -> None:
+    assert [fault.says for fault in FAULTS.values() if len(fault.says) > 80 - 4] == []

@@ -48,6 +48,35 @@ def test_a_program_runs_recorded(tmp_path: Path, otlp_sink: OtlpSink) -> None:
     assert otlp_sink.resources()[0]["service.name"] == "s"
 
 
+@pytest.mark.parametrize("how", [("app.py",), ("-m", "app")])
+def test_the_revision_is_that_of_the_program_and_not_of_the_command(
+    tmp_path: Path, otlp_sink: OtlpSink, how: tuple[str, ...]
+) -> None:
+    commit = "0123456789" * 4
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text(commit)
+    (tmp_path / "app.py").write_text(
+        "import os, traceai\n"
+        "from opentelemetry import trace\n"
+        "os.chdir('/')\n"
+        "trace.get_tracer('a').start_span('call', attributes={'gen_ai.system': 'x'}).end()\n"
+        "traceai.flush(10)\n"
+    )
+    run(tmp_path, "run", *how, environ={"OTEL_EXPORTER_OTLP_ENDPOINT": otlp_sink.url})
+    assert otlp_sink.resources()[0]["vcs.ref.head.revision"] == commit
+
+
+def test_what_is_missing_is_left_to_the_program_to_say(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import traceai\ntraceai.instrument(service='s', release='1', environment='e')\n"
+    )
+    first, second = run(
+        tmp_path, "run", "app.py", environ={"OTEL_TRACES_EXPORTER": "none"}
+    ).stderr.splitlines()
+    assert "(unless the program says it): service.name, release, environment" in first
+    assert "missing" not in second
+
+
 @pytest.mark.parametrize("how", [("app/main.py",), ("-m", "app.main")])
 def test_a_program_sees_what_it_would_see_alone(tmp_path: Path, how: tuple[str, ...]) -> None:
     (tmp_path / "app").mkdir()

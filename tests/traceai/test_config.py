@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,12 +141,23 @@ def test_the_sdk_can_be_disabled(word: str, *, disabled: bool) -> None:
         ({OTLP + "TIMEOUT": "soon"}, {}, OTLP + "TIMEOUT is 'soon'."),
         ({OTLP + "TIMEOUT": "0"}, {}, "a number of seconds above 0"),
         ({OTLP + "COMPRESSION": "br"}, {}, "It takes one of none, gzip, deflate."),
-        ({"OTEL_TRACES_EXPORTER": "zipkin"}, {}, "It takes one of otlp, console, none."),
+        ({"OTEL_TRACES_EXPORTER": "zipkin"}, {}, "OTEL_TRACES_EXPORTER is 'zipkin'."),
         ({"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, {}, "a whole number above 0"),
         ({"OTEL_RESOURCE_ATTRIBUTES": "team"}, {}, "OTEL_RESOURCE_ATTRIBUTES is 'team'."),
         ({}, {"libraries": ["anthropic"]}, "'anthropic'. It takes names among openai, langchain."),
         ({}, {"service": ""}, "instrument(service=…) is ''."),
         ({}, {"release": 3}, "instrument(release=…) is 3."),
+        ({}, {"libraries": 5}, "instrument(libraries=…) is 5."),
+        ({}, {"libraries": [["openai"]]}, "instrument(libraries=…) is ['openai']."),
+        ({}, {"spool_dir": 5}, "instrument(spool_dir=…) is 5. It takes a path that is not empty."),
+        ({}, {"spool_dir": b"x"}, "instrument(spool_dir=…) is b'x'."),
+        ({}, {"endpoint": 5}, "instrument(endpoint=…) is 5."),
+        ({}, {"protocol": []}, "instrument(protocol=…) is []."),
+        (
+            {"OTEL_TRACES_EXPORTER": "zipkin,jaeger"},
+            {},
+            "one of otlp, console, none, alone or in a list.",
+        ),
         ({}, {"tracer_provider": object()}, "a TracerProvider of the OpenTelemetry SDK"),
     ],
 )
@@ -157,7 +169,9 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("headers", ["secret", "a=secret\r\nb: c", {"": "secret"}])
+@pytest.mark.parametrize(
+    "headers", ["secret", "a=secret\r\nb: c", {"": "secret"}, 5, ["secret"], [("a", "secret")]]
+)
 def test_a_wrong_header_is_refused_without_its_value(headers: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Config.resolve({}, headers=headers)
@@ -167,6 +181,25 @@ def test_a_wrong_header_is_refused_without_its_value(headers: Any) -> None:
 def test_secrets_are_not_shown() -> None:
     config = Config.resolve({"TRACEAI_DIGEST_KEY": "hidden"}, headers={"authorization": "hidden"})
     assert "hidden" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("words", "taken"),
+    [
+        ("otlp,console", "otlp"),
+        ("console, OTLP", "otlp"),
+        ("zipkin,otlp", "otlp"),
+        ("console,zipkin", "console"),
+        ("none", "none"),
+        ("", "otlp"),
+    ],
+)
+def test_of_a_list_of_exporters_the_one_that_is_ours_is_taken(words: str, taken: str) -> None:
+    assert Config.resolve({"OTEL_TRACES_EXPORTER": words}).target.exporter == taken
+
+
+def test_a_path_may_be_an_object() -> None:
+    assert Config.resolve({}, spool_dir=Path("a") / "b").spool_dir == "a/b"
 
 
 def test_an_sdk_provider_is_accepted() -> None:

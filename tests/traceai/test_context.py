@@ -100,6 +100,47 @@ def test_a_prompt_without_a_version_does_not_borrow_the_one_around() -> None:
         assert identity() == {"gen_ai.prompt.name": "other"}
 
 
+def test_exits_out_of_order_leave_nobody_behind() -> None:
+    outer, inner = traceai.context(user="a"), traceai.context(route="r")
+    outer.__enter__()
+    inner.__enter__()
+    outer.__exit__()
+    assert identity() == {semconv.ROUTE: "r"}
+    inner.__exit__()
+    assert identity() == {}
+
+
+@given(st.permutations(range(5)), st.lists(st.text(max_size=1), min_size=5, max_size=5))
+def test_whoever_has_not_left_is_in_force(order: list[int], users: list[str]) -> None:
+    contexts = [traceai.context(user=user, tags=str(n)) for n, user in enumerate(users)]
+    for each in contexts:
+        each.__enter__()
+    inside = list(range(5))
+    for number in order:
+        contexts[number].__exit__()
+        inside.remove(number)
+        expected = [users[n] for n in inside][-1:]
+        assert [user() or ""] == (expected or [""])
+        assert identity().get(semconv.TAGS) == ([str(inside[-1])] if inside else None)
+    assert identity() == {}
+
+
+def test_a_span_that_began_between_stays_the_current_one() -> None:
+    outer, inner = traceai.context(user="a"), traceai.context(user="b")
+    span = TracerProvider(shutdown_on_exit=False).get_tracer("app").start_span("between")
+
+    def leave_in_the_wrong_order() -> None:
+        outer.__enter__()
+        otel.attach(trace.set_span_in_context(span))
+        inner.__enter__()
+        outer.__exit__()
+        assert (trace.get_current_span(), user()) == (span, "b")
+        inner.__exit__()
+        assert (trace.get_current_span(), user()) == (span, None)
+
+    contextvars.copy_context().run(leave_in_the_wrong_order)
+
+
 async def test_identity_holds_across_await_and_in_tasks() -> None:
     async def seen() -> Any:
         await asyncio.sleep(0)

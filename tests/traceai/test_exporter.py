@@ -8,7 +8,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import context as otel
@@ -18,13 +17,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from traceai.config import Batching
 from traceai.errors import guard
-from traceai.exporter import Exporter, FlushResult, Tally
+from traceai.exporter import Exporter
 from traceai.recorder import suppressed
 from traceai.sender import Delivery
+from traceai.tally import FlushResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pytest
     from opentelemetry.sdk.trace import ReadableSpan
 
 QUICK = Batching(delay_s=0.01)
@@ -155,6 +156,24 @@ def test_a_refused_batch_is_dropped_and_logged_once_a_burst(
     ]
 
 
+def test_a_queue_that_was_full_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    outlet = Outlet()
+    outlet.open.clear()
+    exporter = Exporter(lambda: outlet, Batching(max_queue_size=1, delay_s=0.01))
+    exporter.put(ONE)
+    outlet.entered.wait()
+    for _ in range(3):
+        exporter.put(ONE)
+    outlet.open.set()
+    with caplog.at_level(logging.WARNING, "traceai"):
+        exporter.flush(10)
+        exporter.put(ONE)
+        exporter.flush(10)
+    assert caplog.messages == [
+        "traceai has dropped 2 spans so far: its queue is full. Is the collector up?"
+    ]
+
+
 def test_a_failure_of_ours_drops_the_batch_and_the_next_goes_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -205,6 +224,46 @@ def test_an_exporter_that_was_closed_starts_again() -> None:
     exporter.close(10)
     exporter.put(ONE)
     assert exporter.flush(30) == FlushResult(sent=2, spooled=0, dropped=0)
+
+
+def test_asking_again_and_again_leaves_the_queue_to_spans() -> None:
+    outlet = Outlet()
+    exporter = Exporter(lambda: lambda _: Delivery.RETRY, Batching(max_queue_size=50, delay_s=0.01))
+    exporter.put(ONE)
+    for _ in range(60):
+        exporter.flush(0.001)
+    for _ in range(49):
+        exporter.put(ONE)
+    assert exporter.flush(0.1) == FlushResult(sent=0, spooled=50, dropped=0)
+    exporter.reconnect(lambda: outlet, QUICK)
+    assert exporter.flush(30) == FlushResult(sent=50, spooled=0, dropped=0)
+
+
+def test_two_threads_never_send_at_once() -> None:
+    outlet = Outlet(Delivery.RETRY)
+    inside, most = 0, 0
+
+    def deliver(batch: Sequence[ReadableSpan]) -> Delivery:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        answer = outlet(batch)
+        inside -= 1
+        return answer
+
+    exporter = Exporter(lambda: deliver, QUICK)
+    outlet.open.clear()
+    first, second = spans(2)
+    exporter.put(first)
+    outlet.entered.wait()
+    exporter.close(0)
+    outlet.entered.clear()
+    exporter.put(second)
+    # A second sender would come in now, while the first is held up.
+    assert not outlet.entered.wait(0.2)
+    outlet.open.set()
+    assert exporter.flush(30) == FlushResult(sent=2, spooled=0, dropped=0)
+    assert (outlet.delivered, most) == (["0", "1"], 1)
 
 
 def test_starting_over_forgets_what_waits() -> None:
@@ -295,23 +354,3 @@ def test_no_span_is_lost_without_being_counted(
     assert result.sent + result.dropped == total
     assert result.spooled == 0
     assert len(outlet.delivered) == result.sent
-
-
-@pytest.mark.parametrize("count", [0, 1, 1000])
-def test_a_tally_is_exact(count: int) -> None:
-    tally = Tally()
-    for _ in range(count):
-        tally.add()
-    assert (tally.total, tally.total) == (count, count)
-
-
-def test_a_tally_is_exact_across_threads() -> None:
-    tally = Tally()
-
-    def add(_: int) -> None:
-        for _ in range(1000):
-            tally.add()
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(add, range(8)))
-    assert tally.total == 8000

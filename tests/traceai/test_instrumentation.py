@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 
 import traceai
 from traceai.entry_points import LangChainInstrumentor, OpenAIInstrumentor
@@ -19,6 +20,7 @@ from traceai.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.conftest import OtlpSink
 
@@ -163,6 +165,38 @@ def test_a_wrong_value_changes_nothing(otlp_sink: OtlpSink, client: openai.OpenA
     ask(client)
     traceai.flush(10)
     assert otlp_sink.names() == ["chat gpt-4o"]
+
+
+@pytest.mark.parametrize("wrong", [{"headers": 5}, {"libraries": 5}, {"spool_dir": 5}])
+def test_a_value_of_the_wrong_kind_is_refused(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        traceai.instrument(**wrong)
+
+
+def test_a_working_directory_that_is_gone_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, otlp_sink: OtlpSink, client: openai.OpenAI
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    traceai.instrument(service="s", endpoint=otlp_sink.url)
+    ask(client)
+    assert traceai.flush(10).spooled == 0
+    assert otlp_sink.names() == ["chat gpt-4o"]
+
+
+def test_beside_another_global_provider_no_root_is_missing(
+    otlp_sink: OtlpSink, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", TracerProvider(shutdown_on_exit=False))
+    chosen = TracerProvider(shutdown_on_exit=False)
+    traceai.instrument(service="s", endpoint=otlp_sink.url, tracer_provider=chosen)
+    with trace.get_tracer("app").start_as_current_span("request"):
+        ask(client)
+    traceai.flush(10)
+    (span,) = otlp_sink.spans()
+    is_remote, is_known = 0x200, 0x100
+    assert span.flags & (is_remote | is_known) == is_remote | is_known
 
 
 def test_only_the_libraries_that_were_named_are_patched(

@@ -91,6 +91,21 @@ def test_a_provider_that_is_passed_is_used_instead_of_the_global_one(evidence: E
     assert (backend.names(), other.names(), evidence.names()) == (["chat"], [], ["chat"])
 
 
+def test_beside_another_global_provider_its_spans_are_said_to_be_elsewhere(
+    evidence: Evidence,
+) -> None:
+    shared = Resource({"service.name": "app"})
+    chosen = TracerProvider(resource=shared, shutdown_on_exit=False)
+    trace.set_tracer_provider(TracerProvider(resource=shared, shutdown_on_exit=False))
+    tracer = evidence.providers.tracer(NAME, evidence.exporter, chosen=chosen)
+    with trace.get_tracer("app").start_as_current_span("request") as request:
+        tracer.start_span("chat").end()
+    assert evidence.names() == ["chat"]
+    parent = evidence.spans[0].parent
+    assert parent is not None
+    assert (parent.is_remote, parent.span_id) == (True, request.get_span_context().span_id)
+
+
 def test_without_a_provider_ours_becomes_the_global_one_and_manual_spans_join(
     evidence: Evidence,
 ) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceai.evaluators.detect import detect
+from traceai.evaluators.detect import SECRET_KINDS, detect
 from traceai.redact import redact, redact_json
 
 FRAGMENTS = st.sampled_from(
@@ -25,7 +27,7 @@ TEXTS = st.lists(FRAGMENTS | st.text(max_size=6), max_size=12).map("".join)
 KEYS = st.sampled_from(["content", "id", "account_number", "password", "phone", "created", "x"])
 VALUES = st.recursive(
     TEXTS | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | TEXTS, inner, max_size=3),
     max_leaves=8,
 )
 
@@ -101,11 +103,58 @@ def test_evidence_is_not_corrupted(text: str) -> None:
     assert text == redact(text).text
 
 
-def test_only_strings_of_a_value_change() -> None:
+HEX = st.integers(0, 2**128 - 1).map("{:032x}".format)
+WORDS = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=20)
+SECONDS = st.integers(10**9, 2 * 10**9)
+MOMENTS = st.datetimes(datetime.fromisoformat("1900-01-01"), datetime.fromisoformat("2099-12-31"))
+IDS_AND_TIMES = st.one_of(
+    st.uuids().map(str),
+    st.text("0123456789", min_size=32, max_size=32).map(lambda digits: str(UUID(digits))),
+    HEX,
+    HEX.map(lambda digits: f"00-{digits}-{digits[:16]}-01"),
+    st.builds("{}{}".format, st.sampled_from(("call_", "toolu_", "chatcmpl-", "run-")), WORDS),
+    MOMENTS.map(datetime.isoformat),
+    MOMENTS.map(lambda moment: moment.replace(tzinfo=UTC).isoformat()),
+    MOMENTS.map("{:%Y-%m-%d}".format),
+    SECONDS.map(str),
+    st.builds("{}.{:06}".format, SECONDS, st.integers(0, 999_999)),
+    st.builds("{}{:03}".format, SECONDS, st.integers(0, 999)),
+    st.builds("{}{:09}".format, SECONDS, st.integers(0, 999_999_999)),
+)
+NAMING_KEYS = st.sampled_from(
+    (
+        *("id", "call_id", "tool_call_id", "session_id", "contact_id", "phone_id", "message_id"),
+        *("date", "time", "timestamp", "created_at", "expires_at", "model", "version", "status"),
+    )
+)
+
+
+@given(NAMING_KEYS, IDS_AND_TIMES)
+def test_ids_and_times_stay_under_the_keys_that_name_them(key: str, text: str) -> None:
+    assert redact_json({key: text}).value == {key: text}
+
+
+@pytest.mark.parametrize("key", ["id", "date", "session_id", "role", "type", "status", "name"])
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("jane.doe@acme.com", "EMAIL_ADDRESS"),
+        ("+1 415 555 2671", "PHONE_NUMBER"),
+        ("123-45-6789", "US_SSN"),
+        ("4111 1111 1111 1111", "CREDIT_CARD"),
+        ("glpat-" + "Ab3dEf6hIj9kLm2nOp5q", "GITLAB_TOKEN"),
+    ],
+)
+def test_no_key_hides_what_a_user_wrote_under_it(key: str, text: str, kind: str) -> None:
+    message = {"role": "user", "parts": [{key: text, "arguments": {key: text}}]}
+    parts = [{key: f"<{kind}>", "arguments": {key: f"<{kind}>"}}]
+    assert redact_json([message]).value == [{"role": "user", "parts": parts}]
+
+
+def test_strings_and_keys_of_a_value_change_and_nothing_else() -> None:
     value = {
-        "id": "4111111111111111",
         "created": 4111111111111111,
-        "timestamp": "4111111111111111",
+        "version": "1.2.3.4",
         "ok": True,
         "alice@example.com": None,
         "messages": [{"role": "user", "content": "I am alice@example.com"}],
@@ -113,21 +162,35 @@ def test_only_strings_of_a_value_change() -> None:
         "password": "hunter2!Ab",
     }
     result = redact_json(value)
-    assert (
-        value
-        | {
-            "messages": [{"role": "user", "content": "I am <EMAIL_ADDRESS>"}],
-            "account_number": "<US_BANK_NUMBER>",
-            "password": "<GENERIC_SECRET>",
-        }
-        == result.value
-    )
-    assert result.counts == {"EMAIL_ADDRESS": 1, "US_BANK_NUMBER": 1, "GENERIC_SECRET": 1}
+    assert result.value == {
+        "created": 4111111111111111,
+        "version": "1.2.3.4",
+        "ok": True,
+        "<EMAIL_ADDRESS>": None,
+        "messages": [{"role": "user", "content": "I am <EMAIL_ADDRESS>"}],
+        "account_number": "<US_BANK_NUMBER>",
+        "password": "<GENERIC_SECRET>",
+    }
+    assert result.counts == {"EMAIL_ADDRESS": 2, "US_BANK_NUMBER": 1, "GENERIC_SECRET": 1}
 
 
-def test_a_secret_is_removed_even_where_an_id_belongs() -> None:
-    secret = "glpat-" + "Ab3dEf6hIj9kLm2nOp5q"
-    assert redact_json({"id": secret}).value == {"id": "<GITLAB_TOKEN>"}
+def test_keys_that_become_equal_are_numbered() -> None:
+    value = {"a@x.com": 1, "<EMAIL_ADDRESS>#2": 2, "b@x.com": 3, "c@x.com": 4, 5: 5}
+    assert redact_json(value).value == {
+        "<EMAIL_ADDRESS>": 1,
+        "<EMAIL_ADDRESS>#2": 2,
+        "<EMAIL_ADDRESS>#3": 3,
+        "<EMAIL_ADDRESS>#4": 4,
+        5: 5,
+    }
+
+
+def test_kinds_narrow_what_is_replaced_and_a_key_says_what_the_value_is() -> None:
+    text = "hunter2!Ab"
+    assert redact(text).text == text
+    assert redact(text, key="password", kinds=SECRET_KINDS).text == "<GENERIC_SECRET>"
+    assert redact("alice@example.com", kinds=SECRET_KINDS).text == "alice@example.com"
+    assert redact_json(["alice@example.com"], kinds=SECRET_KINDS).value == ["alice@example.com"]
 
 
 def test_a_clean_value_comes_back_as_the_same_object() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import sysconfig
 import uuid
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import given
@@ -13,9 +15,6 @@ from opentelemetry.sdk.resources import Resource
 
 from traceai import resource
 from traceai.config import Config
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
@@ -104,7 +103,7 @@ def _git(directory: Path, *arguments: str) -> str:
 
 
 def _check(directory: Path) -> None:
-    assert resource.revision(directory) == _git(directory, "rev-parse", "HEAD")
+    assert resource.revision(directory / "app.py") == _git(directory, "rev-parse", "HEAD")
 
 
 def test_the_revision_of_a_branch_is_read(repository: Path) -> None:
@@ -132,9 +131,42 @@ def test_the_revision_of_a_linked_work_tree_is_read(repository: Path) -> None:
 def test_a_repository_without_a_commit_has_no_revision(tmp_path: Path, head: str) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_text(head)
-    assert resource.revision(tmp_path) is None
+    assert resource.revision(tmp_path / "app.py") is None
 
 
 def test_a_broken_link_to_a_repository_has_no_revision(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("gitdir: elsewhere")
-    assert resource.revision(tmp_path) is None
+    assert resource.revision(tmp_path / "app.py") is None
+
+
+def _main(file: object) -> ModuleType:
+    module = ModuleType("__main__")
+    module.__dict__["__file__"] = file
+    return module
+
+
+def test_the_program_is_the_file_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resource.program(_main("app.py")) == tmp_path.resolve() / "app.py"
+    assert resource.program(_main(str(tmp_path / "app.py"))) == tmp_path.resolve() / "app.py"
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        None,
+        ModuleType("__main__"),
+        _main(None),
+        _main("a\0b"),
+        _main(pytest.__file__),
+        _main(subprocess.__file__),
+        _main(str(Path(sysconfig.get_path("scripts")) / "uvicorn")),
+    ],
+    ids=["none", "session", "no file", "no path", "installed", "standard library", "script"],
+)
+def test_what_tells_nothing_of_the_application_is_no_program(main: ModuleType | None) -> None:
+    assert resource.program(main) is None
+
+
+def test_without_a_program_there_is_no_revision() -> None:
+    assert resource.revision(None) is None

@@ -37,6 +37,11 @@ def test_it_names_what_is_missing() -> None:
     assert said.endswith("| missing for complete evidence: service.name, release")
 
 
+def test_it_leaves_the_program_to_say_what_is_missing_yet() -> None:
+    said = line(Config(), missing=["release"], final=False)
+    assert said.endswith("| missing for complete evidence (unless the program says it): release")
+
+
 @pytest.mark.parametrize(
     ("durability", "said"), [(None, False), ("observe", False), ("durable", True), ("strict", True)]
 )

@@ -17,7 +17,7 @@ import re2
 
 from traceai.evaluators.credentials import SECRET_SHAPES
 from traceai.evaluators.personal import PERSONAL_SHAPES
-from traceai.evaluators.shape import Candidate, Finding, Judged, Shape, is_escape
+from traceai.evaluators.shape import Candidate, Detection, Judged, Shape, is_escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,10 +83,10 @@ def gate(data: bytes) -> frozenset[str]:
     return frozenset(kinds)
 
 
-def find_tokens(text: str, kinds: frozenset[str]) -> tuple[Finding, ...]:
+def find_tokens(text: str, kinds: frozenset[str]) -> tuple[Detection, ...]:
     """Find what redaction has left in a text: each says that a value of its kind was there."""
     return tuple(
-        Finding(
+        Detection(
             kind=match.group(1),
             start=match.start(),
             end=match.end(),
@@ -98,7 +98,7 @@ def find_tokens(text: str, kinds: frozenset[str]) -> tuple[Finding, ...]:
     )
 
 
-def detect(text: str, kinds: frozenset[str] | None = None) -> tuple[Finding, ...]:
+def detect(text: str, kinds: frozenset[str] | None = None) -> tuple[Detection, ...]:
     """Find what is personal or secret in a text.
 
     Args:
@@ -125,13 +125,13 @@ def detect(text: str, kinds: frozenset[str] | None = None) -> tuple[Finding, ...
 
 def detect_field(
     key: str | None, text: str, kinds: frozenset[str] | None = None
-) -> tuple[Finding, ...]:
+) -> tuple[Detection, ...]:
     """Find what is personal or secret in a field, whose name may say what the value is."""
     if key is None or len(key) > _KEY_LENGTH or len(text) > _FIELD_LENGTH or '"' in text:
         return detect(text, kinds)
     lead = f'"{key}": "'
     return tuple(
-        Finding(
+        Detection(
             kind=found.kind,
             start=found.start - len(lead),
             end=min(found.end - len(lead), len(text)),
@@ -143,7 +143,7 @@ def detect_field(
     )
 
 
-def _search(data: bytes, index: int) -> Iterator[Finding]:
+def _search(data: bytes, index: int) -> Iterator[Detection]:
     """Yield the accepted matches of one shape, with offsets in bytes.
 
     The search goes on right after what was accepted, and inside of what was refused: the text of
@@ -160,7 +160,7 @@ def _search(data: bytes, index: int) -> Iterator[Finding]:
         if judged is None:
             position = start if start > match.start() else _next_part(data, start, end)
         else:
-            finding = _finding(shape, judged, start, end)
+            finding = _detection(shape, judged, start, end)
             position = finding.end
             yield finding
 
@@ -171,9 +171,9 @@ def _next_part(data: bytes, start: int, end: int) -> int:
     return part.end() if part else end
 
 
-def _finding(shape: Shape, judged: Judged, start: int, end: int) -> Finding:
+def _detection(shape: Shape, judged: Judged, start: int, end: int) -> Detection:
     """Make the finding of one accepted match."""
-    return Finding(
+    return Detection(
         kind=shape.kind,
         start=start,
         end=end if judged.length is None else start + judged.length,
@@ -182,23 +182,23 @@ def _finding(shape: Shape, judged: Judged, start: int, end: int) -> Finding:
     )
 
 
-def _outside_tokens(found: list[Finding], data: bytes) -> list[Finding]:
+def _outside_tokens(found: list[Detection], data: bytes) -> list[Detection]:
     """Drop findings that touch what an earlier redaction wrote."""
     tokens = [match.span() for match in _TOKEN.finditer(data)]
     if not tokens:
         return found
     starts = [start for start, _ in tokens]
 
-    def touches(finding: Finding) -> bool:
+    def touches(finding: Detection) -> bool:
         before = bisect_left(starts, finding.end)
         return before > 0 and tokens[before - 1][1] > finding.start
 
     return [finding for finding in found if not touches(finding)]
 
 
-def _settle(found: list[Finding]) -> list[Finding]:
+def _settle(found: list[Detection]) -> list[Detection]:
     """Keep of overlapping findings the proven one, then the surer, then the longer."""
-    kept: list[Finding] = []
+    kept: list[Detection] = []
     for finding in sorted(found, key=lambda f: (f.start, -f.end)):
         if not kept or kept[-1].end <= finding.start:
             kept.append(finding)
@@ -207,12 +207,12 @@ def _settle(found: list[Finding]) -> list[Finding]:
     return kept
 
 
-def _rank(finding: Finding) -> tuple[bool, float, int]:
+def _rank(finding: Detection) -> tuple[bool, float, int]:
     """Order overlapping findings."""
     return finding.validated, finding.confidence, finding.end - finding.start
 
 
-def _to_characters(found: list[Finding], data: bytes, text: str) -> tuple[Finding, ...]:
+def _to_characters(found: list[Detection], data: bytes, text: str) -> tuple[Detection, ...]:
     """Turn offsets in bytes into offsets in characters."""
     if len(data) == len(text):
         return tuple(found)
@@ -222,7 +222,7 @@ def _to_characters(found: list[Finding], data: bytes, text: str) -> tuple[Findin
         length = len(data[low:high].decode("utf-8", "surrogatepass"))
         character[high] = character[low] + length
     return tuple(
-        Finding(
+        Detection(
             kind=f.kind,
             start=character[f.start],
             end=character[f.end],

@@ -37,7 +37,9 @@ _CARD_STARTS = re.compile(r"4|5[1-5]|2[2-7]|3[47]|3[0689]|6[0245]|35")
 _CARD_WORD = re.compile(
     r"card|visa|mastercard|amex|credit|debit|karte|carte|tarjeta|carta|カード|卡"
 )
-_VERSION_BEFORE = re.compile(r"(?:version|ver|\bv|build|release|firmware|section|chapter)[\s:=]*$")
+_VERSION_BEFORE = re.compile(
+    r"(?:version|ver|\bv|build|release|firmware|section|chapter)[\s:=\\\"']*$"
+)
 _VERSION_AFTER = re.compile(r"\s*(?:version|release|build)\b")
 _SSN_WORD = re.compile(r"ssn|social security|sozialversicherung")
 _OTHER_NUMBER = re.compile(

@@ -28,7 +28,7 @@ _STRONG = re.compile(
     r"[^a-z0-9]{0,4}(?:number|no|nr|num)?[^a-z0-9]{0,4}(?:is|at|to|now|は|는)?[^a-z0-9]{0,6}$"
 )
 _OTHER = re.compile(
-    r"(?:\b(?:nhs|nip|case|ref\w*|policy|licen[cs]e|tax|file|student|account|order|invoice|card|"
+    r"(?:(?:\b|_)(?:nhs|nip|case|ref\w*|policy|licen[cs]e|tax|file|student|account|order|invoice|card|"
     r"ssn|social|sociale|seguro|passport|routing|zip|nummer|id|number)\b|マイナンバー)"
     r"[^\d]{0,12}$"
 )
@@ -37,6 +37,8 @@ _DATE = re.compile(
     r"(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])[-./ ][0-3]?\d(?!\d)"
     r"|[0-3]?\d[-./ ][0-3]?\d[-./ ](?:19|20)\d\d(?!\d)"
 )
+_SECONDS = re.compile(r"[0-5]\d\.\d+")
+_CLOCK = re.compile(r"\d\d:$")
 _SEPARATOR = re.compile(r"[ ./()\-]+")
 _LONGEST = 15
 _SHORTEST = 7
@@ -45,6 +47,11 @@ _SHORTEST = 7
 def is_date(value: str) -> bool:
     """Say whether a value begins as a date does."""
     return _DATE.match(value) is not None
+
+
+def _is_seconds(candidate: Candidate) -> bool:
+    """Say whether a value is the seconds of a time, such as `21:26:06.775994`."""
+    return bool(_SECONDS.fullmatch(candidate.value) and _CLOCK.search(candidate.before))
 
 
 @lru_cache(maxsize=4096)
@@ -76,7 +83,7 @@ def _judge(candidate: Candidate, *, worldwide: bool, fallback: float | None) -> 
     """Keep the longest beginning that a numbering plan knows, else rate the whole shape."""
     value = candidate.value
     before = candidate.before
-    if is_date(value) or embedded(candidate):
+    if is_date(value) or _is_seconds(candidate) or embedded(candidate):
         return None
     if not _STRONG.search(before) and value[0] != "+" and _OTHER.search(before):
         return None

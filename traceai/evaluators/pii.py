@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from traceai.evaluators.detect import PII_KINDS
-from traceai.evaluators.disclosure import PLACES, check_kinds, check_places, judge_disclosure
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from traceai.evaluators.result import EvalResult
+from traceai.evaluators.disclosure import Disclosure
 
 
-class PII:
+class PII(Disclosure):
     """Find personal data such as e-mail, phone, card, account and identity numbers.
 
     All places that are given fail the call by default, because the verdict says "this call
@@ -28,28 +23,7 @@ class PII:
         PolicyError: a kind or a place is unknown.
     """
 
-    name = "pii"
-    version = "1"
+    name: ClassVar[str] = "pii"
+    version: ClassVar[str] = "1"
     known_kinds: ClassVar[frozenset[str]] = PII_KINDS
-
-    def __init__(
-        self, kinds: Sequence[str] | None = None, *, places: Sequence[str] = PLACES
-    ) -> None:
-        self.kinds = check_kinds(kinds, PII_KINDS)
-        self.places = check_places(places)
-
-    def evaluate(
-        self,
-        *,
-        input: Any = None,  # noqa: A002 - the name the convention gives it
-        output: Any = None,
-        context: Any = None,
-        tools: Any = None,
-        **_ignored: Any,
-    ) -> EvalResult:
-        """Judge strings, messages or any JSON-like values; score 1.0 when clean, else 0.0.
-
-        None means not given; when no judged place is given the verdict is `not_evaluated`.
-        """
-        given = {"input": input, "context": context, "output": output, "tools": tools}
-        return judge_disclosure(given, kinds=self.kinds, places=self.places, what="personal data")
+    what: ClassVar[str] = "personal data"

@@ -6,6 +6,7 @@ said by `embedded`, which sees the bytes on both sides of a match.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,10 +19,12 @@ _ESCAPED = frozenset(b"nrtbf")
 _BACKSLASH = ord("\\")
 _BEFORE_BYTES = 64
 _AFTER_BYTES = 24
+_UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID_BYTES = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Detection:
     """Hold where something was found, never what it was.
 
     Attributes:
@@ -120,7 +123,7 @@ def embedded(candidate: Candidate) -> bool:
 
 def embedded_before(candidate: Candidate) -> bool:
     """Say whether what stands before a number makes it a part of something longer."""
-    if _comes_from(candidate):
+    if _comes_from(candidate) or _in_uuid(candidate):
         return True
     data, start, _ = candidate
     return start > 1 and data[start] in _DIGIT and _joins(data[start - 2], data[start - 1])
@@ -130,6 +133,13 @@ def _comes_from(candidate: Candidate) -> bool:
     """Say whether a word runs into a value."""
     data, start, _ = candidate
     return start > 0 and data[start - 1] in _WORD and not is_escape(data, start - 1)
+
+
+def _in_uuid(candidate: Candidate) -> bool:
+    """Say whether a value begins inside of a uuid."""
+    data, start, _ = candidate
+    uuids = _UUID.finditer(data, max(0, start - _UUID_BYTES), start + _UUID_BYTES)
+    return any(uuid.start() <= start < uuid.end() for uuid in uuids)
 
 
 def _goes_on(candidate: Candidate) -> bool:

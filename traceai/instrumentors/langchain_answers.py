@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from traceai import semconv
 from traceai.call import Usage
 from traceai.instrumentors.langchain_messages import message_of, said_in
-from traceai.semconv import Outcome
+from traceai.instrumentors.parts import response, text_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,19 +46,17 @@ def answer(
         call.output_messages = answers or None
 
 
-def tool_result(call: ToolExecution, output: Any, *, content: bool) -> Outcome:
-    """Fill in what a tool returned, and say whether it worked."""
+def tool_result(call: ToolExecution, output: Any, *, content: bool) -> None:
+    """Fill in what a tool returned, or the error that it tells the model of."""
     message = _tool_message(output)
     if message is None:
         call.result = output if content else None
-        return Outcome.COMPLETED
+        return
     call.call_id = call.call_id or message.tool_call_id
-    call.result = message.content if content else None
-    if getattr(message, "status", None) != "error":
-        return Outcome.COMPLETED
-    call.error_type = "tool_error"
-    call.error_text = str(message.content)
-    return Outcome.ERROR
+    call.result = response(message.content) if content else None
+    if getattr(message, "status", None) == "error":
+        call.error_type = "tool_error"
+        call.error_text = str(message.content)
 
 
 def documents(found: Any) -> list[dict[str, Any]] | None:
@@ -124,7 +122,7 @@ def _usage(said: Sequence[Any], info: Mapping[str, Any]) -> Usage | None:
 def _output(generation: Any, reason: str | None) -> Message:
     message = getattr(generation, "message", None)
     if message is None:
-        text = {"type": "text", "content": getattr(generation, "text", "")}
+        text = text_part(getattr(generation, "text", ""))
         found: Message = {"role": "assistant", "parts": [text]}
     else:
         found = message_of(message)

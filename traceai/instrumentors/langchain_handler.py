@@ -29,7 +29,7 @@ from traceai.recorder import outcome_of, suppressed
 from traceai.semconv import AGENT_NAME, Operation, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from uuid import UUID
 
     from traceai.call import Call
@@ -117,23 +117,11 @@ class RunHandler(BaseCallbackHandler):
 
     def on_llm_end(self, response: Any, *, run_id: UUID, **_: Any) -> None:
         """End the span of a model's run with its answer."""
-        with guard:
-            recording = self._take(run_id, Outcome.COMPLETED)
-            if recording is not None:
-                try:
-                    self._answer(recording, response)
-                finally:
-                    recording.complete()
+        self._finish(run_id, lambda recording: _answer(recording, response))
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
         """End the span of a model's run with what it raised, keeping the part that was answered."""
-        with guard:
-            recording = self._take(run_id, outcome_of(error))
-            if recording is not None:
-                try:
-                    self._answer(recording, told.get("response"))
-                finally:
-                    recording.fail(error)
+        self._finish(run_id, lambda recording: _answer(recording, told.get("response")), error)
 
     def on_tool_start(self, serialized: Any, input_str: str, **told: Any) -> None:
         """Open the span of a tool's run."""
@@ -146,10 +134,7 @@ class RunHandler(BaseCallbackHandler):
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **_: Any) -> None:
         """End the span of a tool's run with its result."""
-        with guard:
-            recording = self._take(run_id, Outcome.COMPLETED)
-            if recording is not None and isinstance(call := recording.call, ToolExecution):
-                recording.end(answers.tool_result(call, output, content=recording.captures))
+        self._finish(run_id, lambda recording: _tool_result(recording, output))
 
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """End the span of a tool's run with what it raised."""
@@ -166,12 +151,7 @@ class RunHandler(BaseCallbackHandler):
 
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **_: Any) -> None:
         """End the span of a retriever's run with what it found."""
-        with guard:
-            recording = self._take(run_id, Outcome.COMPLETED)
-            if recording is not None and isinstance(call := recording.call, Retrieval):
-                if recording.captures:
-                    call.documents = answers.documents(documents)
-                recording.complete()
+        self._finish(run_id, lambda recording: _found(recording, documents))
 
     def on_retriever_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """End the span of a retriever's run with what it raised."""
@@ -194,14 +174,7 @@ class RunHandler(BaseCallbackHandler):
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **told: Any) -> None:
         """End a chain's run, with its answer if it has a span."""
-        with guard:
-            recording = self._take(run_id, Outcome.COMPLETED)
-            if recording is not None and isinstance(call := recording.call, AgentRun):
-                if recording.captures:
-                    call.output_messages = answers.final_messages(outputs)
-                    if told.get("inputs") is not None:  # a streamed chain tells them at its end
-                        call.input_messages = messages_of(told["inputs"])
-                recording.complete()
+        self._finish(run_id, lambda recording: _came_to(recording, outputs, told.get("inputs")))
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """End a chain's run with what it raised."""
@@ -247,13 +220,14 @@ class RunHandler(BaseCallbackHandler):
             return None
         run = Run(parent)
         run.conversation = calls.conversation_of(told.get("metadata") or {}) or run.conversation
+        # First of all: what runs beneath finds its place, even if no span can be opened.
+        self.runs.add(run_id, run)
         if call is not None and not suppressed():
             call.conversation_id = run.conversation
             around = run.nearest
             run.recording = run.nearest = self.recorder.start(
                 call, parent=beneath(around) if around is not None else None
             )
-        self.runs.add(run_id, run)
         return run
 
     def _prompt(self, parent: Run | None, told: Mapping[str, Any]) -> None:
@@ -271,6 +245,19 @@ class RunHandler(BaseCallbackHandler):
             self.runs.close(run, outcome)
         return run.recording
 
+    def _finish(
+        self, run_id: UUID, fill: Callable[[Recording], None], error: BaseException | None = None
+    ) -> None:
+        """End a run's span, whatever cannot be read of what the run came to."""
+        outcome = Outcome.COMPLETED if error is None else outcome_of(error)
+        with guard:
+            recording = self._take(run_id, outcome)
+            if recording is not None:
+                try:
+                    fill(recording)
+                finally:
+                    recording.end(outcome, error)
+
     def _fail(self, error: BaseException, run_id: UUID) -> None:
         with guard:
             recording = self._take(run_id, outcome_of(error))
@@ -283,9 +270,27 @@ class RunHandler(BaseCallbackHandler):
             else:
                 recording.end(Outcome.CANCELLED)  # it did not come to its result
 
-    def _answer(self, recording: Recording, response: Any) -> None:
-        call = recording.call
-        generations = getattr(response, "generations", None)
-        if isinstance(call, Inference) and generations and generations[0]:
-            output = getattr(response, "llm_output", None) or {}
-            answers.answer(call, generations[0], output, content=recording.captures)
+
+def _answer(recording: Recording, response: Any) -> None:
+    call = recording.call
+    generations = getattr(response, "generations", None)
+    if isinstance(call, Inference) and generations and generations[0]:
+        output = getattr(response, "llm_output", None) or {}
+        answers.answer(call, generations[0], output, content=recording.captures)
+
+
+def _tool_result(recording: Recording, output: Any) -> None:
+    if isinstance(call := recording.call, ToolExecution):
+        answers.tool_result(call, output, content=recording.captures)
+
+
+def _found(recording: Recording, documents: Any) -> None:
+    if isinstance(call := recording.call, Retrieval) and recording.captures:
+        call.documents = answers.documents(documents)
+
+
+def _came_to(recording: Recording, outputs: Any, inputs: Any) -> None:
+    if isinstance(call := recording.call, AgentRun) and recording.captures:
+        call.output_messages = answers.final_messages(outputs)
+        if inputs is not None:  # a streamed chain tells them at its end
+            call.input_messages = messages_of(inputs)

@@ -6,8 +6,10 @@ hook waits for the import instead.
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
 import wrapt
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from traceai.instrumentors.patch import Applied, Supported
     from traceai.recorder import Recorder
 
+_log = logging.getLogger("traceai")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -35,8 +39,12 @@ class Found:
 class Instrumentation(Protocol):
     """The patches of one library."""
 
-    def apply(self) -> object:
-        """Put the patches in place; doing it again adds what could not be patched before."""
+    def apply(self) -> tuple[Applied, ...]:
+        """Put the patches in place; doing it again adds what could not be patched before.
+
+        Returns:
+            What became of each distribution that makes the library up.
+        """
         ...
 
     def remove(self) -> None:
@@ -83,10 +91,11 @@ class _OpenAI:
         self._recorder = recorder
         self._applied: Applied | None = None
 
-    def apply(self) -> None:
+    def apply(self) -> tuple[Applied, ...]:
         from traceai.instrumentors.openai import instrument_openai  # noqa: PLC0415 - on demand
 
         self._applied = instrument_openai(self._recorder)
+        return (self._applied,)
 
     def remove(self) -> None:
         if self._applied is not None:
@@ -116,7 +125,12 @@ KNOWN: Final = {
 
 
 class Libraries:
-    """The instrumentations in force, all recording with one recorder."""
+    """The instrumentations in force, all recording with one recorder.
+
+    Attributes:
+        warnings: what is missing or wrong in what was patched so far, a sentence each. Each is
+            also logged once: most libraries are imported, and patched, after the start-up line.
+    """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -124,6 +138,7 @@ class Libraries:
         self._made: dict[str, Instrumentation] = {}
         self._hooked: set[str] = set()
         self._threads = Threads()
+        self.warnings: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -137,7 +152,10 @@ class Libraries:
             with guard:
                 self._made.pop(name).remove()
         with guard:
-            self._threads.apply() if self._wanted else self._threads.remove()
+            if self._wanted:
+                self._warn(self._threads.apply())
+            else:
+                self._threads.remove()
         for name in self._wanted:
             self._watch(KNOWN[name])
 
@@ -158,4 +176,11 @@ class Libraries:
             made = self._made.get(library.name)
             if made is None:
                 self._made[library.name] = made = library.make(self._recorder)
-            made.apply()
+            self._warn(chain.from_iterable(each.warnings for each in made.apply()))
+
+    def _warn(self, warnings: Iterable[str]) -> None:
+        """Say what is missing, once, to whoever set logging up."""
+        for warning in warnings:
+            if warning not in self.warnings:
+                self.warnings += (warning,)
+                _log.warning("%s", warning)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from traceai import semconv
 from traceai.call import Usage
 from traceai.instrumentors import openai_messages as messages
-from traceai.instrumentors.openai_messages import listed, read
+from traceai.instrumentors.parts import listed, read, read_text
 from traceai.semconv import Operation
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def answered_choices(call: Inference, answer: Any) -> None:
     """Fill in what a chat or text completion says of itself."""
     _served(call, answer)
     call.usage = _usage(read(answer, "usage"))
-    reasons = [read(choice, "finish_reason") for choice in listed(read(answer, "choices"))]
+    reasons = [read_text(choice, "finish_reason") for choice in listed(read(answer, "choices"))]
     call.finish_reasons = [messages.finish_reason(reason) for reason in reasons if reason] or None
 
 
@@ -41,8 +41,10 @@ def answered_response(call: Inference, answer: Any) -> None:
     finish = _finish(answer)
     call.finish_reasons = [finish] if finish else None
     if error := read(answer, "error"):
-        call.error_type = read(error, "code") or read(error, "type") or "error"
-        call.error_text = read(error, "message")
+        code = read(error, "code")
+        named = str(code) if isinstance(code, int) else None
+        call.error_type = read_text(error, "code", "type") or named or "error"
+        call.error_text = read_text(error, "message")
 
 
 def replied_response(call: Inference, answer: Any) -> None:
@@ -54,7 +56,7 @@ def replied_response(call: Inference, answer: Any) -> None:
 
 def answered_embeddings(call: Embedding, answer: Any) -> None:
     """Fill in what an answer of the embeddings protocol says of itself."""
-    call.response_model = read(answer, "model")
+    call.response_model = read_text(answer, "model")
     call.usage = _usage(read(answer, "usage"))
     for first in listed(read(answer, "data"))[:1]:
         vector = read(first, "embedding")
@@ -68,8 +70,8 @@ def replied_embeddings(call: Embedding, answer: Any) -> None:
 
 
 def _served(call: Inference, answer: Any) -> None:
-    call.response_id = read(answer, "id") or call.response_id
-    call.response_model = read(answer, "model") or None
+    call.response_id = read_text(answer, "id") or call.response_id
+    call.response_model = read_text(answer, "model")
     for name, attribute in _EXTRAS.items():
         if isinstance(value := read(answer, name), str):
             call.extra[attribute] = value
@@ -86,13 +88,13 @@ def _finish(answer: Any) -> str | None:
     """Return the finish reason that the status of a response amounts to; None while it runs."""
     status = read(answer, "status")
     if status == "incomplete":
-        reason = read(read(answer, "incomplete_details"), "reason")
+        reason = read_text(read(answer, "incomplete_details"), "reason")
         return "length" if reason == "max_output_tokens" else reason
     if status == "failed":
         return "error"
     if status != "completed":
         return None
-    kinds = {read(item, "type") for item in listed(read(answer, "output"))}
+    kinds = {read_text(item, "type") for item in listed(read(answer, "output"))}
     return "tool_call" if kinds & {"function_call", "custom_tool_call"} else "stop"
 
 
@@ -115,7 +117,7 @@ def _usage(usage: Any) -> Usage | None:
 
 def _count(value: Any, name: str) -> int | None:
     count = read(value, name)
-    return count if isinstance(count, int) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) else None
 
 
 _OLDER_TOKENS: Final = ("prompt_tokens", "completion_tokens")

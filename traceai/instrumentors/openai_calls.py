@@ -14,7 +14,7 @@ from traceai.call import Embedding, Inference
 from traceai.instrumentors import openai_answers as answers
 from traceai.instrumentors import openai_messages as messages
 from traceai.instrumentors.openai_chunks import ChoiceFold, ResponseFold
-from traceai.instrumentors.openai_messages import listed, read
+from traceai.instrumentors.parts import listed, read, read_text, text_part
 from traceai.semconv import Operation
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _asked_choices(call: Inference, body: dict[str, Any]) -> None:
         call.parameters[semconv.REQUEST_CHOICE_COUNT] = choices
     if "audio" in listed(body.get("modalities")):
         call.parameters[semconv.OUTPUT_TYPE] = "speech"
-    elif kind := read(body.get("response_format"), "type"):
+    elif kind := read_text(body.get("response_format"), "type"):
         call.parameters[semconv.OUTPUT_TYPE] = _OUTPUT_TYPES.get(kind, kind)
 
 
@@ -130,16 +130,16 @@ def _asked_chat(call: Inference, body: dict[str, Any]) -> None:
 def _asked_responses(call: Inference, body: dict[str, Any]) -> None:
     _parameters(call, body, _RESPONSE_PARAMETERS)
     call.extra[semconv.OPENAI_API_TYPE] = "responses"
-    if effort := read(body.get("reasoning"), "effort"):
+    if effort := read_text(body.get("reasoning"), "effort"):
         call.parameters[semconv.REQUEST_REASONING_LEVEL] = effort
-    if kind := read(read(body.get("text"), "format"), "type"):
+    if kind := read_text(read(body.get("text"), "format"), "type"):
         call.parameters[semconv.OUTPUT_TYPE] = _OUTPUT_TYPES.get(kind, kind)
     conversation = body.get("conversation")
-    named = conversation if isinstance(conversation, str) else read(conversation, "id")
+    named = conversation if isinstance(conversation, str) else read_text(conversation, "id")
     call.conversation_id = named or None
     prompt = body.get("prompt")
-    call.prompt_name = read(prompt, "id")
-    call.prompt_version = read(prompt, "version")
+    call.prompt_name = read_text(prompt, "id")
+    call.prompt_version = read_text(prompt, "version")
 
 
 def _asked_embeddings(call: Embedding, body: dict[str, Any]) -> None:
@@ -165,7 +165,7 @@ def _said_chat(call: Inference, body: dict[str, Any]) -> None:
 def _said_completion(call: Inference, body: dict[str, Any]) -> None:
     prompt = body.get("prompt")
     texts = [prompt] if isinstance(prompt, str) else listed(prompt)
-    parts = [messages.text_part(text) for text in texts if isinstance(text, str)]
+    parts = [text_part(text) for text in texts if isinstance(text, str)]
     call.input_messages = [{"role": "user", "parts": parts}] if parts else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from traceai.instrumentors.openai_messages import listed, read
+from traceai.instrumentors.parts import listed, read, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,11 +16,12 @@ _LASTING = ("id", "model", "system_fingerprint", "service_tier", "usage")
 
 def server_sent_events(body: bytes) -> Iterator[dict[str, Any]]:
     """Yield the JSON objects of an event stream; an event cut off at the end is left out."""
-    for line in body.decode("utf-8", "replace").splitlines():
+    # Its lines end as the protocol says; JSON may hold other line separators as they are.
+    for line in body.decode("utf-8", "replace").replace("\r", "\n").split("\n"):
         if line.startswith("data:"):
             try:
                 event = json.loads(line[len("data:") :])
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(event, dict):
                 yield event
@@ -54,7 +55,7 @@ class ChoiceFold:
             if value := read(chunk, key):
                 self._answer[key] = value
         for delta in listed(read(chunk, "choices")):
-            index = read(delta, "index") or 0
+            index = _index(delta, "index")
             choice = self._choices.get(index)
             if choice is None:
                 choice = self._choices[index] = _Choice()
@@ -76,7 +77,7 @@ class _Choice:
         self._calls: dict[int, _ToolCall] = {}
 
     def add(self, choice: Any, *, content: bool) -> None:
-        if reason := read(choice, "finish_reason"):
+        if reason := read_text(choice, "finish_reason"):
             self.finish_reason = reason
         if not content:
             return
@@ -85,12 +86,12 @@ class _Choice:
             self._say("text", read(choice, "text"))
             return
         if self.role is None:
-            self.role = read(delta, "role")
+            self.role = read_text(delta, "role")
         self._say("content", read(delta, "content"))
         self._say("refusal", read(delta, "refusal"))
         self._say("reasoning_content", read(delta, "reasoning_content"))
         for call in listed(read(delta, "tool_calls")):
-            index = read(call, "index") or 0
+            index = _index(call, "index")
             self._calls.setdefault(index, _ToolCall()).add(call, read(call, "function"))
         if function := read(delta, "function_call"):
             self._calls.setdefault(0, _ToolCall()).add(None, function)
@@ -109,21 +110,25 @@ class _Choice:
 
 
 class _ToolCall:
-    __slots__ = ("_arguments", "_id", "_name")
+    __slots__ = ("_arguments", "_given", "_id", "_name")
 
     def __init__(self) -> None:
         self._id: str | None = None
         self._name: str | None = None
         self._arguments: list[str] = []
+        self._given: Any = None
 
     def add(self, call: Any, function: Any) -> None:
-        self._id = read(call, "id") or self._id
-        self._name = read(function, "name") or self._name
-        if text := read(function, "arguments"):
-            self._arguments.append(text)
+        self._id = read_text(call, "id") or self._id
+        self._name = read_text(function, "name") or self._name
+        given = read(function, "arguments")
+        if isinstance(given, str):
+            self._arguments.append(given)
+        elif given is not None:  # some gateways send them whole, as an object
+            self._given = given
 
     def merged(self) -> dict[str, Any]:
-        function = {"name": self._name, "arguments": "".join(self._arguments)}
+        function = {"name": self._name, "arguments": "".join(self._arguments) or self._given}
         return {"id": self._id, "function": function}
 
 
@@ -144,17 +149,17 @@ class ResponseFold:
 
     def add(self, event: Any) -> None:
         """Merge one event."""
-        kind = read(event, "type") or ""
+        kind = read_text(event, "type")
         if (response := read(event, "response")) is not None:
             self._response = response
             self.whole = kind in _TERMINAL
         elif kind == "error":
             self._error = event
         elif self._content and kind == "response.output_text.delta":
-            index = read(event, "output_index") or 0
-            self._texts.setdefault(index, []).append(read(event, "delta") or "")
+            if said := read_text(event, "delta"):
+                self._texts.setdefault(_index(event, "output_index"), []).append(said)
         elif self._content and kind == "response.output_item.done":
-            self._items[read(event, "output_index") or 0] = read(event, "item")
+            self._items[_index(event, "output_index")] = read(event, "item")
 
     def answer(self) -> Any:
         """Return the response object that ended the stream, or what can be said of its part."""
@@ -172,3 +177,9 @@ class ResponseFold:
             "error": self._error,
             "output": [items[index] for index in sorted(items)],
         }
+
+
+def _index(value: Any, name: str) -> int:
+    """Return the place that a piece belongs to: the first, where none that can be one is named."""
+    index = read(value, name)
+    return index if isinstance(index, int) else 0

@@ -6,8 +6,7 @@ it; a loop over a stream runs in the caller's own context. Whatever happens firs
 
 from __future__ import annotations
 
-import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel
 
@@ -16,11 +15,11 @@ from traceai.call import Attempt, Inference
 from traceai.context import detach
 from traceai.errors import guard
 from traceai.instrumentors import openai_http as http
+from traceai.instrumentors.openai_arrival import Arrival
 from traceai.instrumentors.openai_calls import enrich, provider_of, shape_of
-from traceai.instrumentors.openai_chunks import server_sent_events
 from traceai.recorder import claim, outcome_of, suppressed
 from traceai.semconv import Operation, Outcome
-from traceai.stream import Accumulator, ObservedBody, observe_iterator
+from traceai.stream import ObservedBody, observe_iterator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
     from traceai.instrumentors.openai_calls import Record, Shape
     from traceai.recorder import Recorder, Recording
-
-# A body that the application reads as bytes is kept up to here, to be understood at its end.
-BODY_LIMIT: Final = 8 * 1024 * 1024
 
 _FLIGHT = otel.create_key("traceai-openai-flight")
 
@@ -73,11 +69,12 @@ class Flight:
         reading: whether the application waits for a chunk now.
         iterated: whether an observed stream object delivers the answer.
         add: keeps a chunk.
+        add_bytes: keeps a piece of the body.
     """
 
     __slots__ = (
         "__weakref__",
-        "_accumulator",
+        "_arrival",
         "_body",
         "_call",
         "_captures",
@@ -85,15 +82,12 @@ class Flight:
         "_clock",
         "_delivering",
         "_failures",
-        "_first_s",
         "_open",
-        "_pieces",
         "_recording",
-        "_response",
-        "_size",
         "_started_s",
         "_token",
         "add",
+        "add_bytes",
         "iterated",
         "listening",
         "reading",
@@ -114,6 +108,7 @@ class Flight:
         self.listening = recording.span.is_recording()
         self.requesting = self.reading = self.iterated = False
         self.add: Callable[[Any], None] = _ignore
+        self.add_bytes: Callable[[bytes], None] = _ignore
         self._call = call
         self._recording = recording
         self._claimed = claimed
@@ -121,14 +116,10 @@ class Flight:
         self._captures = recording.captures and not claimed
         self._clock = clock
         self._started_s = clock()
-        self._first_s: float | None = None
         self._body: dict[str, Any] = {}
-        self._accumulator: Accumulator | None = None
+        self._arrival: Arrival | None = None
         self._delivering = False
         self._failures: list[Attempt] = []
-        self._response: Callable[[], Any] = _nothing
-        self._pieces: list[bytes] = []
-        self._size = 0
         self._token: Token[Context] | None = None
         # `list.pop` is atomic: of two threads that end the same call, one gets the token.
         self._open = [True]
@@ -137,6 +128,7 @@ class Flight:
         """Read the request. Only lists and dicts that are complete already are looked at."""
         with guard:
             self.shape.asked(self._call, body)
+        with guard:
             if self._captures:
                 self.shape.said(self._call, body)
         self._body = body
@@ -174,125 +166,126 @@ class Flight:
         call.attempts = [*self._failures, Attempt(number=retries + 1, status_code=status)]
         call.extra[semconv.HTTP_RESPONSE_STATUS_CODE] = status
         call.provider_request_id = http.request_id(response.headers)
-        # Weak: the body holds the flight, and a cycle would delay the end of a dropped stream.
-        self._response = weakref.ref(response)
-        if not response.is_closed:
-            fold = self.shape.fold(self._body, content=self._captures)
-            self._accumulator = Accumulator(fold, self._clock)
-            self.add = self._accumulator.add
+        fold = self.shape.fold(self._body, content=self._captures)
+        self._body = {}
+        self._arrival = arrival = Arrival(fold, self._clock, response)
+        self.add, self.add_bytes = arrival.add, arrival.add_bytes
+        if arrival.unread:
             response.stream = ObservedBody(response.stream, self)
             self._delivering = True
-        self._body = {}
 
     def returned(self, result: Any) -> None:
         """End the call with what the request returned, unless its answer is still to be read."""
-        if self.listening and not self._delivering and "_iterator" in http.fields_of(result):
-            self.responded(result.response, 0)
-            observe_iterator(result)
+        with guard:
+            if self.listening and not self.iterated and "_iterator" in http.fields_of(result):
+                self._follow(result)
         if not self._delivering:
-            self._end(Outcome.COMPLETED, answer=http.answer_of(result) if self.listening else None)
+            self._end(Outcome.COMPLETED, result=result)
 
-    def add_bytes(self, piece: bytes) -> None:
-        """Keep a piece of the body, up to `BODY_LIMIT`."""
-        if self._first_s is None:
-            self._first_s = self._clock()
-        self._size += len(piece)
-        if self._size <= BODY_LIMIT:
-            self._pieces.append(piece)
-        else:
-            self._pieces.clear()
+    def _follow(self, stream: Any) -> None:
+        """Watch a stream object whose body nobody watches: a hook may have read it already."""
+        if self._arrival is None:
+            self.responded(stream.response, 0)
+        observe_iterator(stream, self)
+        self._delivering = True
 
     def exhausted(self) -> None:
         """End the call: its answer was delivered to the end."""
         self.reading = False
-        self._end(Outcome.COMPLETED, answer=self._delivered())
+        self._end(Outcome.COMPLETED)
 
     def failed(self, error: BaseException) -> None:
         """End the call by what was raised."""
         self.reading = False
         if isinstance(error, GeneratorExit):
             self.closed()
-            return
-        if not self._call.attempts:
-            failures = [*self._failures, http.attempt(len(self._failures) + 1, error)]
-            self._call.attempts = failures
-            if (status := failures[-1].status_code) is not None:
-                self._call.extra[semconv.HTTP_RESPONSE_STATUS_CODE] = status
-            self._call.provider_request_id = getattr(error, "request_id", None)
-        self._end(outcome_of(error), error, answer=self._delivered())
+        else:
+            self._end(outcome_of(error), error)
 
     def closed(self) -> None:
         """End the call: nothing more will be read of its answer."""
-        if self.reading or not self._open:
-            return
-        whole = self.iterated and self._accumulator is not None and self._accumulator.whole
-        outcome = Outcome.COMPLETED if whole else Outcome.ABANDONED
-        self._end(outcome, answer=self._delivered())
+        if not self.reading:
+            self._end(Outcome.ABANDONED)
 
     def __del__(self) -> None:
         """End the call of an answer that nobody holds any more."""
-        self.reading = False
-        self.closed()
-
-    def _delivered(self) -> Any:
-        """Return what was delivered so far, as one answer; None when nothing can be said."""
-        if not self._open or not self.listening:
-            return None
-        if self.iterated and self._accumulator is not None:
-            return self._accumulator.answer()
         with guard:
-            return self._body_answer(self._response())
-        return None
-
-    def _body_answer(self, response: Any) -> Any:
-        if response is None:
-            return None
-        if self._accumulator is None:
-            return http.parsed(response.content)
-        # The client library decodes the pieces as it would have: compressed, or not.
-        body = type(response)(200, headers=response.headers, content=b"".join(self._pieces)).content
-        if "event-stream" not in response.headers.get("content-type", ""):
-            return http.parsed(body)
-        for event in server_sent_events(body):
-            self._accumulator.add(event)
-        return self._accumulator.answer()
+            self._end(Outcome.ABANDONED)
 
     def _end(
-        self, outcome: Outcome, error: BaseException | None = None, *, answer: Any = None
+        self, outcome: Outcome, error: BaseException | None = None, *, result: Any = None
     ) -> None:
+        """End the call, once; whatever cannot be read of it, its span ends and nothing is raised.
+
+        Args:
+            outcome: how it ended.
+            error: what was raised.
+            result: what the request returned; None where the answer came in pieces.
+        """
         try:
             self._open.pop()
         except IndexError:
             return
-        call = self._call
+        try:
+            if self.listening:
+                self._fill(error, result)
+            with guard:
+                if outcome is Outcome.ABANDONED and self.iterated and self._whole():
+                    outcome = Outcome.COMPLETED
+        finally:
+            self._settle(outcome, error)
+
+    def _fill(self, error: BaseException | None, result: Any) -> None:
+        """Fill in what became of the call: a part that cannot be read costs no other."""
+        call, answer = self._call, None
+        with guard:
+            if error is not None and not call.attempts:
+                self._fell(error)
+        with guard:
+            answer = self._answer(result)
         with guard:
             if answer is not None:
                 self.shape.answered(call, answer)
-                if self._captures:
-                    self.shape.replied(call, answer)
-            if isinstance(call, Inference) and call.stream:
-                call.time_to_first_chunk_s = self._waited_s()
-            if outcome is Outcome.COMPLETED and call.error_type:
-                outcome = Outcome.ERROR
+        with guard:
+            if answer is not None and self._captures:
+                self.shape.replied(call, answer)
+        with guard:
+            if isinstance(call, Inference) and call.stream and self._arrival is not None:
+                first_s = self._arrival.first_s
+                call.time_to_first_chunk_s = None if first_s is None else first_s - self._started_s
+
+    def _fell(self, error: BaseException) -> None:
+        """Take note of an attempt that failed and will not be repeated."""
+        failed = http.attempt(len(self._failures) + 1, error)
+        self._call.attempts = [*self._failures, failed]
+        if failed.status_code is not None:
+            self._call.extra[semconv.HTTP_RESPONSE_STATUS_CODE] = failed.status_code
+        self._call.provider_request_id = getattr(error, "request_id", None)
+
+    def _answer(self, result: Any) -> Any:
+        """Return the answer as far as it came; None when nothing can be said of it."""
+        if self._arrival is None:
+            response = http.raw_response_of(result)
+            return result if response is None else http.parsed(response.content)
+        if result is None or http.raw_response_of(result) is not None:
+            return self._arrival.answer(chunks=self.iterated)
+        return result
+
+    def _whole(self) -> bool:
+        return self._arrival is not None and self._arrival.whole
+
+    def _settle(self, outcome: Outcome, error: BaseException | None) -> None:
+        """End the span, or hand what was seen to whoever will."""
+        call, outer = self._call, self._recording.call
         if not self._claimed:
             self._recording.end(outcome, error)
-        elif isinstance(call, Inference) and isinstance(self._recording.call, Inference):
+        elif isinstance(call, Inference) and isinstance(outer, Inference):
             with guard:
-                enrich(self._recording.call, call)
-
-    def _waited_s(self) -> float | None:
-        first = self._first_s
-        if first is None and self._accumulator is not None:
-            first = self._accumulator.first_s
-        return None if first is None else first - self._started_s
+                enrich(outer, call)
 
 
 def _ignore(_: Any) -> None:
     """Keep nothing."""
-
-
-def _nothing() -> None:
-    """Stand in for a weak reference to nothing."""
 
 
 def _claims(call: Record) -> bool:

@@ -44,10 +44,10 @@ def request_id(headers: Any) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def answer_of(result: Any) -> Any:
-    """Return the answer that the SDK's request returned; the JSON of a raw response."""
+def raw_response_of(result: Any) -> Any:
+    """Return the HTTP response in what the SDK's request returned; None where it is an answer."""
     response = fields_of(result).get("http_response", result)
-    return parsed(response.content) if "is_stream_consumed" in fields_of(response) else result
+    return response if "is_stream_consumed" in fields_of(response) else None
 
 
 def fields_of(value: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def parsed(body: bytes) -> Any:
     """Return the JSON of a body; None when it is none."""
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

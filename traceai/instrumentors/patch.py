@@ -14,17 +14,20 @@ import threading
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import wrapt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     Wrapper: TypeAlias = Callable[
         [Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]],
         Any,
     ]
+
+# More layers than anybody puts around one function: a ring of them must not hold us.
+_LAYERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +112,15 @@ class Supported:
 
 
 def apply(patches: Iterable[Patch]) -> tuple[Patch, ...]:
-    """Wrap every target once; return the patches whose target does not exist."""
+    """Wrap every target once; return the patches whose target does not exist.
+
+    A wrapper of ours that another library has wrapped since counts: two would record twice (P4).
+    """
     return tuple(patch for patch in patches if not _apply(patch))
 
 
 def remove(patches: Iterable[Patch]) -> None:
-    """Restore every target that is wrapped by us, and disarm the wrapper.
+    """Restore every target that is wrapped by us, and disarm every wrapper of ours around it.
 
     Where another library has wrapped over us, our wrapper stays inside theirs, disarmed.
     """
@@ -123,13 +129,31 @@ def remove(patches: Iterable[Patch]) -> None:
 
 
 class _Wrapped(wrapt.FunctionWrapper):  # type: ignore[misc, type-arg, unused-ignore] # untyped in wrapt 1
-    """A wrapt wrapper of ours, so that it can be recognised and disarmed."""
+    """A wrapt wrapper of ours, so that it can be recognised and disarmed.
 
-    def __init__(self, wrapped: Callable[..., Any], wrapper: Wrapper) -> None:
+    Args:
+        wrapped: what it calls.
+        wrapper: what is called instead.
+        inherited: whether `wrapped` is a parent class's, and so are the wrappers in it.
+    """
+
+    def __init__(
+        self, wrapped: Callable[..., Any], wrapper: Wrapper, *, inherited: bool = False
+    ) -> None:
         armed = threading.Event()
         armed.set()
         super().__init__(wrapped, wrapper, enabled=armed.is_set)
         self._self_armed = armed
+        self._self_inherited = inherited
+
+    @property
+    def armed(self) -> bool:
+        """Whether it does anything."""
+        return bool(self._self_armed.is_set())
+
+    def disarm(self) -> None:
+        """Do nothing from now on but call what is wrapped."""
+        self._self_armed.clear()
 
 
 def _apply(patch: Patch) -> bool:
@@ -137,8 +161,9 @@ def _apply(patch: Patch) -> bool:
     if found is None:
         return False
     owner, name, original = found
-    if not isinstance(vars(owner).get(name), _Wrapped):
-        setattr(owner, name, _Wrapped(original, patch.wrapper))
+    if not any(layer.armed for layer in _ours(vars(owner).get(name))):
+        inherited = name not in vars(owner)
+        setattr(owner, name, _Wrapped(original, patch.wrapper, inherited=inherited))
     return True
 
 
@@ -146,19 +171,28 @@ def _remove(patch: Patch) -> None:
     found = _find(patch)
     if found is None:
         return
-    owner, name, current = found
-    layer = current
-    while layer is not None and not isinstance(layer, _Wrapped):
-        layer = getattr(layer, "__wrapped__", None)
-    if layer is None:
-        return
-    layer._self_armed.clear()  # noqa: SLF001 - one of our own
-    if layer is not current:
+    owner, name, _ = found
+    current = vars(owner).get(name)
+    for layer in _ours(current):
+        layer.disarm()
+    if not isinstance(current, _Wrapped):
         return
     delattr(owner, name)
     inherited = inspect.getattr_static(owner, name, None) if inspect.isclass(owner) else None
-    if inherited is not layer.__wrapped__:
-        setattr(owner, name, layer.__wrapped__)
+    if inherited is not current.__wrapped__:
+        setattr(owner, name, current.__wrapped__)
+
+
+def _ours(value: Any) -> Iterator[_Wrapped]:
+    """Yield the wrappers of ours in a value, outermost first, whoever else has wrapped it too."""
+    for _ in range(_LAYERS):
+        if value is None:
+            return
+        if isinstance(value, _Wrapped):
+            yield value
+            if value._self_inherited:  # noqa: SLF001 - one of our own
+                return
+        value = getattr(value, "__wrapped__", None)
 
 
 def _find(patch: Patch) -> tuple[Any, str, Any] | None:

@@ -74,8 +74,11 @@ class Threads:
     """The instrumentation of threads: `apply()` once, `remove()` when done."""
 
     def apply(self) -> tuple[str, ...]:
-        """Patch threads and executors; say what could not be patched."""
-        return tuple(f"{patch.target} is missing: {patch.loses}." for patch in apply(PATCHES))
+        """Patch threads and executors; say what could not be patched, a sentence each."""
+        return tuple(
+            f"{patch.target} does not exist: {patch.loses} will be missing."
+            for patch in apply(PATCHES)
+        )
 
     def remove(self) -> None:
         """Undo the patches; threads and tasks that were started keep their context."""

@@ -52,7 +52,7 @@ PARTIAL_LOGS = ExportLogsServiceResponse(
                     retry_after_s=7.0,
                 ),
             )
-            for status in (429, 502, 503, 504)
+            for status in (429, 502, 503, 504, 302)
         ),
         (
             Signal.TRACES,

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 POSITIONS = st.integers(0, (1 << 63) - 1)
 
 
-def test_without_a_file_it_is_the_beginning(tmp_path: Path) -> None:
-    assert load(tmp_path / "otlp-0.cursor") == Cursor(position=0, evaluation=0)
+def test_without_a_file_there_is_none_yet(tmp_path: Path) -> None:
+    assert load(tmp_path / "otlp-0.cursor") is None
 
 
 @given(POSITIONS, POSITIONS)

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
 
 from collector_processor.config import OTLPExporter
 from collector_processor.errors import JournalError
@@ -254,7 +257,7 @@ def test_what_a_backend_rejects_of_a_request_is_counted_and_not_sent_again(
     source: Source, backend: Backend
 ) -> None:
     partial = ExportTraceServiceResponse(
-        partial_success={"rejected_spans": 2, "error_message": "too old"}
+        partial_success=ExportTracePartialSuccess(rejected_spans=2, error_message="too old")
     )
     backend.answer = (200, {}, partial.SerializeToString())
     source.receive(*bodies(1, 2))
@@ -269,8 +272,8 @@ def test_results_arrive_once_across_a_restart_at_a_quiet_moment(
     source: Source, backend: Backend
 ) -> None:
     first, second = "aa" * 8, "bb" * 8
-    source.judge(evaluation(first, second), evaluation(first, name="secrets"))
     forwarder = source.forwarder(backend)
+    source.judge(evaluation(first, second), evaluation(first, name="secrets"))
     forwarder.start()
     wait_until(lambda: len(results(backend)) == 3)
     forwarder.stop(10)
@@ -293,8 +296,8 @@ def test_results_arrive_once_across_a_restart_at_a_quiet_moment(
 
 
 def test_a_result_that_came_over_otlp_is_not_sent_twice(source: Source, backend: Backend) -> None:
-    source.judge(evaluation("aa" * 8, arrived=True), evaluation("bb" * 8, name="ours"))
     forwarder = source.forwarder(backend)
+    source.judge(evaluation("aa" * 8, arrived=True), evaluation("bb" * 8, name="ours"))
     forwarder.start()
     wait_until(lambda: forwarder.counts.results == 1)
     forwarder.stop(10)
@@ -305,14 +308,31 @@ def test_more_results_than_fit_a_request_all_arrive(
     source: Source, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(otlp, "_RESULTS_A_REQUEST", 2)
+    forwarder = source.forwarder(backend)
     for _ in range(5):
         source.judge(evaluation("aa" * 8))
-    forwarder = source.forwarder(backend)
     forwarder.start()
     wait_until(lambda: len(results(backend)) == 5)
     forwarder.stop(10)
     assert [trace for trace, _, _ in results(backend)] == [f"{n:032x}" for n in range(1, 6)]
     assert len(backend.bodies(LOGS)) == 3
+
+
+def test_a_new_backend_gets_what_the_journal_has_and_no_old_results(
+    source: Source, backend: Backend
+) -> None:
+    sent = bodies(1, 2, 3)
+    source.receive(*sent)
+    source.judge(evaluation("aa" * 8))
+    forwarder = source.forwarder(backend)
+    source.judge(evaluation("bb" * 8))
+    # A start that ends before anything was sent is remembered as the start.
+    forwarder = source.forwarder(backend)
+    forwarder.start()
+    wait_until(lambda: forwarder.counts.frames == 3 and forwarder.counts.results == 1)
+    forwarder.stop(10)
+    assert backend.bodies() == sent
+    assert results(backend) == [(f"{2:032x}", "bb" * 8, "pii")]
 
 
 def test_two_backends_have_their_own_place(source: Source, backend: Backend) -> None:
@@ -348,29 +368,29 @@ def test_a_cursor_that_cannot_be_kept_is_said_and_costs_nothing(
     source: Source, backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:
     sent = bodies(1, 2)
+    forwarder = source.forwarder(backend)
     # What stands where the new cursor is to be written.
     (source.path / f"{NAME}.new").mkdir()
     source.receive(sent[0])
-    forwarder = source.forwarder(backend)
     forwarder.start()
     wait_until(lambda: "forwarding waits" in caplog.text)
     (source.path / f"{NAME}.new").rmdir()
     source.receive(sent[1])
-    wait_until((source.path / f"{NAME}.cursor").exists)
+    end = source.journal.end_position
+    wait_until(lambda: cursor.load(source.path / f"{NAME}.cursor") == cursor.Cursor(position=end))
     forwarder.stop(10)
     assert backend.bodies() == sent
-    assert cursor.load(source.path / f"{NAME}.cursor").position == source.journal.end_position
 
 
 def test_a_store_that_cannot_be_read_for_a_while_does_not_end_the_forwarding(
     source: Source, backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:
     sent = bodies(1, 2)
+    forwarder = source.forwarder(backend)
     source.judge(evaluation("aa" * 8))
     aside = sqlite3.connect(source.path / "evidence.db", isolation_level=None)
     aside.execute("ALTER TABLE evaluations RENAME TO elsewhere")
     source.receive(sent[0])
-    forwarder = source.forwarder(backend)
     forwarder.start()
     wait_until(lambda: "no such table" in caplog.text)
     aside.execute("ALTER TABLE elsewhere RENAME TO evaluations")

@@ -250,3 +250,9 @@ def test_a_closed_journal_says_so(tmp_path: Path) -> None:
     journal.close()
     with pytest.raises(JournalError, match="is closed"):
         journal.submit(traces(b"x"))
+
+
+def test_a_file_that_is_none_of_the_journal_s_is_named(tmp_path: Path) -> None:
+    (tmp_path / "foo.segment").write_bytes(b"not ours")
+    with pytest.raises(JournalError, match=r"foo\.segment is none of the journal's files"):
+        SegmentJournal(tmp_path)

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from collector_processor.model import Frame, Signal, StoredFrame
 from collector_processor.processor.arrivals import (
     Arrivals,
     read_evaluations,
@@ -13,11 +12,10 @@ from collector_processor.processor.arrivals import (
     read_records,
 )
 from collector_processor.processor.decode import decode_request
-from collector_processor.processor.intake import read_bodies, take_in
-from collector_processor.processor.raw import Envelope, build_request
 from collector_processor.processor.tree import plant
 
 TRACE = b"t" * 16
+KEY = "sk-proj-a8Kd92LsmQ0zXvB7nR4tYw1EuH6jPc3G"
 NOTHING = Arrivals(results=(), intents=())
 
 
@@ -84,26 +82,18 @@ def test_a_result_may_be_a_span_event_and_is_read_once(otlp: Any) -> None:
     assert read_evaluations(tree.nodes, NOTHING, frozenset()) == ()
 
 
+def test_what_a_result_says_holds_no_secret(otlp: Any) -> None:
+    attributes = {
+        "gen_ai.evaluation.name": f"judge {KEY}",
+        "gen_ai.evaluation.explanation": f"leaks {KEY}",
+        "gen_ai.evaluation.score.label": KEY,
+        "traceai.evaluator.version": KEY,
+        "traceai.evaluator.target": KEY,
+    }
+    [found] = read_evaluations((), read_records([record(otlp, attributes=attributes)]), frozenset())
+    assert KEY not in repr(found)
+    assert found.reason == "leaks <OPENAI_API_KEY>"
+
+
 def test_a_result_without_a_name_is_none(otlp: Any) -> None:
     assert read_evaluations((), read_records([record(otlp)]), frozenset()) == ()
-
-
-def stored(body: bytes) -> StoredFrame:
-    frame = Frame(signal=Signal.TRACES, received_ns=1, body=body)
-    return StoredFrame(position=5, next_position=6, frame=frame)
-
-
-def test_a_frame_that_is_no_request_is_kept_whole() -> None:
-    intake = take_in(stored(b"\xff\xff"))
-    [whole] = intake.undecodable
-    assert (whole.position, whole.ordinal, whole.body, intake.pieces) == (5, -1, b"\xff\xff", ())
-
-
-def test_a_broken_span_is_kept_alone_and_the_others_go_on(otlp: Any) -> None:
-    envelope = Envelope(b"", "", b"", "")
-    good = otlp.span("a").SerializeToString()
-    frame = stored(build_request([(envelope, b"\x0a\xff"), (envelope, good)]))
-    intake = take_in(frame)
-    assert [(found.ordinal, found.body) for found in intake.undecodable] == [(0, b"\x0a\xff")]
-    assert [(piece.ordinal, piece.body) for _, piece in intake.pieces] == [(1, good)]
-    assert read_bodies(frame)[1] == good

@@ -128,6 +128,43 @@ def test_what_comes_late_is_sealed_again_soon(
     assert sealed_at(subject) == expected
 
 
+@pytest.mark.parametrize(
+    ("revision", "expected"),
+    [
+        (1, {2.0: SealReason.QUIET}),
+        (2, {4.0: SealReason.QUIET}),
+        (3, {8.0: SealReason.QUIET}),
+        (9, {512.0: SealReason.QUIET}),
+        (10, {600.0: SealReason.DEADLINE}),
+        (10_000, {600.0: SealReason.DEADLINE}),
+    ],
+)
+def test_what_comes_late_again_and_again_waits_longer_each_time(
+    revision: int, expected: dict[float, SealReason]
+) -> None:
+    prior = Prior(
+        revision=revision, rooted=True, span_ids=frozenset({b"root"}), digests=frozenset({b"d"})
+    )
+    subject = assembler()
+    subject.add(b"t", piece("a", "gone"), prior)
+    assert sealed_at(subject) == expected
+
+
+def test_above_its_bound_the_oldest_are_sealed_early_and_counted() -> None:
+    subject = assembler(max_spans=10)
+    for number in range(4):
+        for child in range(4):
+            subject.add(bytes([number]), piece(f"{number}-{child}", "gone", position=number))
+    gathered = subject.due(0)
+    assert [(found.trace_id, found.reason, len(found.spans)) for found in gathered] == [
+        (b"\x00", SealReason.CROWDED, 4),
+        (b"\x01", SealReason.CROWDED, 4),
+    ]
+    assert (len(subject), subject.crowded) == (2, 2)
+    assert {found.reason for found in subject.due(600 * SECOND)} == {SealReason.DEADLINE}
+    assert subject.crowded == 2
+
+
 def test_a_result_before_its_span_waits_for_the_span() -> None:
     subject = assembler()
     subject.add(b"t", piece("", signal=Signal.LOGS))

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from collector_processor.processor.conceal import conceal_envelope, conceal_span, conceal_text
+from collector_processor.model import Signal, Undecodable
+from collector_processor.processor.conceal import (
+    conceal_envelope,
+    conceal_label,
+    conceal_span,
+    conceal_text,
+    conceal_undecodable,
+)
 from collector_processor.processor.raw import Envelope
-from traceai.evaluators.detect import PII_KINDS, gate
+from traceai.evaluators.detect import PII_KINDS, SECRET_KINDS, gate
 
 KEY = "sk-proj-a8Kd92LsmQ0zXvB7nR4tYw1EuH6jPc3G"
 TOKEN = "<OPENAI_API_KEY>"
@@ -51,8 +59,8 @@ def test_concealing_again_changes_nothing(text: str) -> None:
     "span",
     [
         Span(name=f"call {KEY}"),
-        Span(status={"message": f"bad {KEY}", "code": 2}),
-        Span(events=[{"name": KEY}]),
+        Span(status=Status(message=f"bad {KEY}", code=Status.STATUS_CODE_ERROR)),
+        Span(events=[Span.Event(name=KEY)]),
     ],
     ids=["name", "status", "event"],
 )
@@ -106,11 +114,14 @@ def test_a_span_that_the_gate_clears_of_secrets_is_not_opened(kinds: frozenset[s
 
 def test_resource_and_scope_keep_no_secret(otlp: Any) -> None:
     resource = Resource(attributes=otlp.pairs({"service.name": "shop", "app.key": KEY}))
-    scope = InstrumentationScope(name="lib", attributes=otlp.pairs({"aws": f"id {AWS}"}))
-    envelope = conceal_envelope(envelope_of(resource, scope))
+    scope = InstrumentationScope(
+        name="lib", version=KEY, attributes=otlp.pairs({"aws": f"id {AWS}"})
+    )
+    envelope = conceal_envelope(envelope_of(resource, scope)._replace(scope_schema_url=KEY))
     resource.attributes[1].value.string_value = TOKEN
     assert Resource.FromString(envelope.resource) == resource
     assert AWS.encode() not in envelope.scope
+    assert (KEY.encode() in envelope.scope, envelope.scope_schema_url) == (False, TOKEN)
     assert InstrumentationScope.FromString(envelope.scope).name == "lib"
 
 
@@ -122,3 +133,41 @@ def test_a_clean_resource_stays_byte_for_byte(otlp: Any) -> None:
 
 def envelope_of(resource: Resource, scope: InstrumentationScope) -> Envelope:
     return Envelope(resource.SerializeToString(), "", scope.SerializeToString(), "")
+
+
+def undecodable(body: bytes) -> Undecodable:
+    return Undecodable(
+        position=1,
+        ordinal=2,
+        received_ns=3,
+        signal=Signal.TRACES,
+        trace_id=None,
+        reason="broken",
+        body=body,
+    )
+
+
+def test_bytes_that_cannot_be_read_keep_all_but_the_secret() -> None:
+    body = b"\xff\xfe\x00" + KEY.encode() + b" \xc3("
+    found = conceal_undecodable(undecodable(body))
+    assert found.body == b"\xff\xfe\x00" + TOKEN.encode() + b" \xc3("
+    digest = hashlib.sha256(body).hexdigest()
+    assert found.reason == (
+        f"broken; secrets were taken out of {len(body)} bytes with SHA-256 {digest}"
+    )
+
+
+@given(st.binary())
+def test_bytes_without_a_secret_stay_as_they_are(body: bytes) -> None:
+    assume(gate(body).isdisjoint(SECRET_KINDS))
+    assert conceal_undecodable(undecodable(body)) == undecodable(body)
+
+
+@pytest.mark.parametrize("length", [0, 1000])
+def test_a_label_keeps_no_secret_however_long(length: int) -> None:
+    assert conceal_label(f"route {KEY} {'x' * length}") == f"route {TOKEN} {'x' * length}"
+
+
+def test_what_stands_beside_a_secret_may_be_one_on_its_own() -> None:
+    text = f"Bearer abcdef1234567890ghij {KEY}{AWS}"
+    assert conceal_text(conceal_text(text)) == conceal_text(text)

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector_processor.processor.content import TARGETS, has_content, read_content
+from collector_processor.processor.content import (
+    TARGETS,
+    has_content,
+    is_readable,
+    read_content,
+)
 from collector_processor.processor.decode import decode_request
 from collector_processor.processor.tree import plant
 
@@ -76,7 +81,7 @@ READ = "yes\npay\n3.5"
           "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": '{"sum": 3}',
           "llm.output_messages.1.message.role": "assistant",
           "llm.output_messages.1.message.content": "second"},
-         "output", "first\n3\nsecond"),
+         "output", "first\n3\npay\nsecond"),
         ({"gen_ai.system": "OpenAI", "llm.request.type": "chat",
           "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "asked",
           "gen_ai.prompt.1.role": "user", "gen_ai.prompt.1.content": "again"},
@@ -140,3 +145,81 @@ def test_no_depth_hides_what_was_said(planted: Planter, depth: int) -> None:
     said = "[" * depth + '"deep"' + "]" * depth
     node = planted(**CHAT, **{"gen_ai.output.messages": said})
     assert "deep" in read_content(node, "output")
+
+
+TOOL = {"gen_ai.operation.name": "execute_tool"}
+STRUCTURE = {"id": "an id", "type": "a type", "role": "a role", "index": "an index"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "target"),
+    [
+        ({**TOOL, "gen_ai.tool.call.arguments": json.dumps(STRUCTURE)}, "arguments"),
+        ({**TOOL, "gen_ai.tool.call.arguments": STRUCTURE}, "arguments"),
+        ({**TOOL, "gen_ai.tool.call.result": json.dumps([STRUCTURE])}, "result"),
+        ({**CHAT, "gen_ai.output.messages": json.dumps(
+            [{"role": "a role", "parts": [{"type": "tool_call", "arguments": STRUCTURE}]}])},
+         "output"),
+        ({**CHAT, "gen_ai.input.messages": json.dumps(
+            [{"role": "tool", "parts": [{"type": "tool_call_response", "response": STRUCTURE}]}])},
+         "input"),
+        ({"gen_ai.operation.name": "retrieval", "gen_ai.retrieval.documents": json.dumps(
+            [{"id": "7", "content": "a page", "metadata": STRUCTURE}])}, "documents"),
+    ],
+)  # fmt: skip
+def test_keys_of_an_application_are_no_structure(
+    planted: Planter, attributes: dict[str, Any], target: str
+) -> None:
+    text = read_content(planted(**attributes), target)
+    assert [value for value in STRUCTURE.values() if value not in text] == []
+
+
+def test_a_blob_among_arguments_is_text_like_any_other(planted: Planter) -> None:
+    given = json.dumps({"type": "blob", "content": "hidden"})
+    assert "hidden" in read_content(
+        planted(**TOOL, **{"gen_ai.tool.call.arguments": given}), "arguments"
+    )
+
+
+def parts(*given: dict[str, Any]) -> str:
+    return json.dumps([{"role": "assistant", "parts": given}])
+
+
+PICTURE = {"type": "blob", "modality": "image", "content": "AAAA"}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("words", True),
+        ('"words"', True),
+        (parts({"type": "text", "content": "words"}), True),
+        (parts(PICTURE, {"type": "text", "content": "words"}), True),
+        (parts({"type": "tool_call", "name": "pay"}), True),
+        ([{"role": "assistant", "parts": [{"type": "text", "content": "words"}]}], True),
+        (b"words", True),
+        (parts(PICTURE), False),
+        (parts(PICTURE, PICTURE), False),
+        (parts({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}), False),
+        (parts(), False),
+        (parts({"type": "text", "content": ""}), False),
+        ([{"role": "assistant", "parts": [PICTURE]}], False),
+        ("[]", False),
+    ],
+)
+def test_what_holds_no_text_is_not_readable(planted: Planter, said: Any, *, expected: bool) -> None:
+    node = planted(**CHAT, **{"gen_ai.output.messages": said})
+    assert has_content(node, "output")
+    assert is_readable(node, "output") is expected
+
+
+def test_flattened_messages_without_a_text_are_not_readable(planted: Planter) -> None:
+    role = {"llm.output_messages.0.message.role": "assistant"}
+    node = planted(**{"openinference.span.kind": "LLM"}, **role)
+    assert has_content(node, "output")
+    assert not is_readable(node, "output")
+
+
+def test_half_a_character_in_what_was_said_is_replaced(planted: Planter) -> None:
+    node = planted(**CHAT, **{"gen_ai.output.messages": r'["a\ud800"]'})
+    assert read_content(node, "output") == "a\ufffd"

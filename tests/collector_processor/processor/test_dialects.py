@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from collector_processor.model import Known
 from collector_processor.processor.decode import decode_request
-from collector_processor.processor.dialects import canonical, detect
+from collector_processor.processor.dialects import canonical
 from collector_processor.processor.tree import plant
 from traceai.semconv import MODEL_CALLS
 
@@ -145,11 +145,6 @@ def test_a_model_call_of_any_dialect_has_the_canonical_fields(otlp: Any, dialect
     assert {name: found[name].value for name in EXPECTED if name in found} == EXPECTED
 
 
-@pytest.mark.parametrize("dialect", sorted(set(DIALECTS) - {"older"}))
-def test_a_dialect_is_told_by_its_keys(dialect: str) -> None:
-    assert detect(DIALECTS[dialect]) == dialect
-
-
 @pytest.mark.parametrize(
     ("attributes", "operation"),
     [
@@ -213,6 +208,32 @@ def test_a_field_says_how_it_is_known_and_from_which_key(otlp: Any) -> None:
 def test_broken_json_is_no_field(otlp: Any, broken: str) -> None:
     found = fields(otlp, {"openinference.span.kind": "LLM", "metadata": broken})
     assert "user.id" not in found
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        (r'{"route": "\ud800"}', "\ufffd"),
+        (r'{"route": "a\ud83dz"}', "a\ufffdz"),
+        (r'{"route": "\ud83d\ude00"}', "\U0001f600"),
+        (r'{"route": "\\ud800"}', "\\ud800"),
+    ],
+)
+def test_half_a_character_is_replaced_and_a_whole_one_stays(
+    otlp: Any, metadata: str, expected: str
+) -> None:
+    found = fields(otlp, {"openinference.span.kind": "LLM", "metadata": metadata})
+    assert found["traceai.route"].value == expected
+
+
+def test_half_a_character_among_finish_reasons_is_replaced(otlp: Any) -> None:
+    attributes = {**DIALECTS["older"], "gen_ai.response.finish_reasons": r'["st\udc00op"]'}
+    assert fields(otlp, attributes)["gen_ai.response.finish_reasons"].value == ("st\ufffdop",)
+
+
+def test_a_commit_is_not_a_release(otlp: Any) -> None:
+    attributes = {**DIALECTS["opentelemetry"], "vcs.ref.head.revision": "0a1b2c"}
+    assert "service.version" not in fields(otlp, attributes)
 
 
 def test_the_nearest_identity_wins_over_an_ancestor(otlp: Any) -> None:

@@ -91,7 +91,8 @@ ANSWERED = {"gen_ai.output.messages": said("good day")}
         ("generate_content", ["input", "output"]),
         ("embeddings", ["input"]),
         ("execute_tool", ["arguments", "result"]),
-        ("retrieval", ["documents"]),
+        ("retrieval", ["documents", "query"]),
+        ("fetch_response", ["output"]),
         ("invoke_agent", []),
         ("chain", []),
         ("something_else", []),
@@ -142,23 +143,38 @@ def test_a_span_that_was_judged_before_is_not_judged_again(evaluated: Evaluated)
     assert Runner(content(Listener())).evaluate(tree, {}) == ()
 
 
-def test_a_result_that_is_known_is_not_made_again(evaluated: Evaluated, otlp: Any) -> None:
+def test_a_new_copy_of_a_span_is_judged_whatever_is_known_of_the_other(
+    evaluated: Evaluated, otlp: Any
+) -> None:
     span_id = otlp.span_id("call").hex()
     known = Evaluation(
-        span_ids=(span_id,), name="listener", version="1", target="input", passed=True
+        span_ids=(span_id,), name="listener", version="1", target="output", passed=True
     )
-    found = evaluated(content(Listener()), evaluated.call(**ANSWERED), known=[known])
-    assert [result.target for result in found] == ["output"]
+    dirty = evaluated.call(**{"gen_ai.output.messages": said(DIRTY)})
+    found = evaluated(content(Listener()), dirty, known=[known])
+    assert {result.target: result.passed for result in found}["output"] is False
+
+
+def test_a_verdict_on_a_call_that_is_known_is_not_made_again(
+    evaluated: Evaluated, otlp: Any
+) -> None:
+    tree, _ = evaluated.tree(evaluated.call(**ANSWERED))
+    ruling, approving = Listener("ruling"), Listener("approval")
+    runner = Runner(Evaluators(policies={("p", "1"): ruling}, approval=approving))
+    first = runner.evaluate(tree, {})
+    assert [result.name for result in first] == ["approval", "ruling"]
+    assert runner.evaluate(tree, {}, first) == ()
 
 
 @pytest.mark.parametrize("changed", [{"version": "2"}, {"name": "other"}, {"arrived": True}])
 def test_another_version_another_name_or_another_judge_does_not_count(
     evaluated: Evaluated, otlp: Any, changed: dict[str, Any]
 ) -> None:
-    given: dict[str, Any] = {"name": "listener", "version": "1", "target": "input", **changed}
+    given: dict[str, Any] = {"name": "listener", "version": "1", "target": "call", **changed}
     known = Evaluation(span_ids=(otlp.span_id("call").hex(),), passed=True, **given)
-    found = evaluated(content(Listener()), evaluated.call(), known=[known])
-    assert sorted(result.target for result in found) == ["input", "output"]
+    tree, _ = evaluated.tree(evaluated.call())
+    approval = Evaluators(approval=Listener())
+    assert len(Runner(approval).evaluate(tree, {}, [known])) == 1
 
 
 @pytest.mark.parametrize(
@@ -176,7 +192,7 @@ def test_only_a_model_call_is_judged_as_a_call_and_only_an_answer_by_a_policy(
 ) -> None:
     approving, ruling = Listener("approval"), Listener("ruling")
     evaluated(
-        Evaluators(approval=approving, policies={"p": ruling}),
+        Evaluators(approval=approving, policies={("p", "1"): ruling}),
         evaluated.call(**{"gen_ai.operation.name": operation, **ANSWERED}),
     )
     assert (len(approving.asked), len(ruling.asked)) == (approval, policy)
@@ -186,7 +202,7 @@ def test_a_policy_is_given_what_was_captured_and_what_is_known_of_the_call(
     evaluated: Evaluated, otlp: Any
 ) -> None:
     ruling = Listener("ruling")
-    evaluated(Evaluators(policies={"p": ruling}), evaluated.call(**ANSWERED))
+    evaluated(Evaluators(policies={("p", "1"): ruling}), evaluated.call(**ANSWERED))
     [asked] = ruling.asked
     assert asked.pop("span").span_id == otlp.span_id("call").hex()
     assert asked == {
@@ -203,7 +219,7 @@ def test_a_policy_is_given_what_was_captured_and_what_is_known_of_the_call(
 @pytest.mark.parametrize("policy", ["q", ""])
 def test_a_policy_judges_the_calls_that_name_it_alone(evaluated: Evaluated, policy: str) -> None:
     found = evaluated(
-        Evaluators(policies={"p": Listener()}),
+        Evaluators(policies={("p", "1"): Listener()}),
         evaluated.call(**{"traceai.policy.id": policy, **ANSWERED}),
     )
     assert found == ()
@@ -212,7 +228,8 @@ def test_a_policy_judges_the_calls_that_name_it_alone(evaluated: Evaluated, poli
 def test_a_policy_without_anything_captured_cannot_judge(evaluated: Evaluated) -> None:
     ruling = Listener("ruling")
     [found] = evaluated(
-        Evaluators(policies={"p": ruling}), evaluated.call(**{"traceai.content.state": "none"})
+        Evaluators(policies={("p", "1"): ruling}),
+        evaluated.call(**{"traceai.content.state": "none"}),
     )
     assert ruling.asked == []
     assert (found.target, found.passed, found.reason) == (
@@ -275,3 +292,74 @@ def test_results_that_are_alike_are_one_for_each_place(evaluated: Evaluated, otl
 
 def test_without_evaluators_nothing_is_found(evaluated: Evaluated) -> None:
     assert evaluated(Evaluators(), evaluated.call(**ANSWERED)) == ()
+
+
+def policies(*versions: str) -> Evaluators:
+    return Evaluators(policies={("p", version): Listener("ruling") for version in versions})
+
+
+@pytest.mark.parametrize(
+    ("configured", "stated", "expected"),
+    [
+        (("1",), "1", ("1 p 1", True, None)),
+        (("1", "2"), "2", ("1 p 2", True, None)),
+        (
+            ("3",),
+            "2",
+            (
+                "1 p",
+                None,
+                "the call states another version of policy p than 3, which is configured",
+            ),
+        ),
+        (
+            ("3", "4"),
+            "",
+            ("1 p", None, "the call states no version of policy p, of which 3 or 4 is configured"),
+        ),
+    ],
+)
+def test_a_policy_judges_only_the_calls_made_under_its_own_version(
+    evaluated: Evaluated, configured: tuple[str, ...], stated: str, expected: tuple[Any, ...]
+) -> None:
+    call = evaluated.call(**ANSWERED, **{"traceai.policy.version": stated})
+    [found] = evaluated(policies(*configured), call)
+    assert (found.name, found.target) == ("ruling", "call")
+    assert (found.version, found.passed, found.reason) == expected
+
+
+PICTURE = json.dumps([{"role": "assistant", "parts": [{"type": "blob", "content": "AAAA"}]}])
+
+
+def test_a_picture_alone_cannot_be_judged(evaluated: Evaluated) -> None:
+    pictured = evaluated.call(**{"gen_ai.output.messages": PICTURE})
+    both = Evaluators(
+        content=content(Listener()).content, policies={("p", "1"): Listener("ruling")}
+    )
+    found = {(f.name, f.target): (f.passed, f.reason) for f in evaluated(both, pictured)}
+    assert found["listener", "output"] == (None, "output holds nothing that can be read as text")
+    assert found["ruling", "call"][0] is None
+
+
+@pytest.mark.parametrize("outcome", ["error", "cancelled", "abandoned"])
+def test_a_call_that_did_not_complete_has_no_output_to_capture(
+    evaluated: Evaluated, outcome: str
+) -> None:
+    call = evaluated.call(**{"traceai.outcome": outcome})
+    found = {f.target: f.reason for f in evaluated(content(Listener()), call)}
+    assert found == {
+        "input": "input was not captured (content state: full)",
+        "output": f"the call ended as {outcome}: it has no output",
+    }
+
+
+def test_what_an_emitter_writes_as_content_state_is_no_reason(evaluated: Evaluated) -> None:
+    calls = [
+        evaluated.call(f"c{number}", **{"traceai.content.state": f"ignore {number}"})
+        for number in range(20)
+    ]
+    found = evaluated(content(Listener()), *calls)
+    assert sorted((f.reason, len(f.span_ids)) for f in found) == [
+        ("input was not captured (content state: unknown)", 20),
+        ("output was not captured (content state: unknown)", 20),
+    ]

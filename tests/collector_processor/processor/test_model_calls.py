@@ -83,7 +83,7 @@ def test_what_is_enough_is_not_named(judged: Judge, changed: dict[str, Any]) -> 
         ({"service.version": ""}, (Code.NO_RELEASE,)),
         ({"deployment.environment.name": ""}, (Code.NO_ENVIRONMENT,)),
         ({"deployment.environment.name": "", "deployment.environment": "eu"}, ()),
-        ({"service.version": "", "vcs.ref.head.revision": "abc"}, ()),
+        ({"service.version": "", "vcs.ref.head.revision": "abc"}, (Code.NO_RELEASE,)),
         ({"service.name": "unknown_service:python"}, (Code.UNKNOWN_SERVICE,)),
         ({"service.name": ""}, (Code.UNKNOWN_SERVICE,)),
     ],
@@ -189,14 +189,20 @@ def family(judged: Judge, otlp: Any, *calls: dict[str, Any]) -> tuple[Any, ...]:
 
 
 FAILED = {"traceai.outcome": "error"}
+OTHER = {"gen_ai.request.model": "gpt-4o-mini", "gen_ai.response.model": "gpt-4o-mini"}
 
 
 @pytest.mark.parametrize(
     ("calls", "expected"),
     [
-        ([FAILED, {}], (Code.FALLBACK_WITHOUT_REASON,)),
+        ([FAILED, OTHER], (Code.FALLBACK_WITHOUT_REASON,)),
+        ([FAILED, {"gen_ai.provider.name": "x_ai"}], (Code.FALLBACK_WITHOUT_REASON,)),
+        ([FAILED, {**OTHER, "traceai.fallback.reason": "rate_limit"}], ()),
+        ([FAILED, FAILED, OTHER, OTHER], (Code.FALLBACK_WITHOUT_REASON,)),
+        # The same model again is a retry.
+        ([FAILED, {}], (Code.RETRY_WITHOUT_REASON,)),
+        ([FAILED, {"traceai.retry.reason": "timeout"}], ()),
         ([FAILED, {"traceai.fallback.reason": "rate_limit"}], ()),
-        ([FAILED, FAILED, {}, {}], (Code.FALLBACK_WITHOUT_REASON,)),
         ([{}, FAILED], ()),
         ([{"traceai.outcome": "abandoned"}, {}], ()),
         ([FAILED, {"traceai.attempt.number": 2, "traceai.retry.reason": "timeout"}], ()),
@@ -207,6 +213,41 @@ def test_a_call_that_stands_in_for_a_failed_one_needs_a_reason(
     judged: Judge, otlp: Any, calls: list[dict[str, Any]], expected: tuple[Code, ...]
 ) -> None:
     assert codes(judged(*family(judged, otlp, *calls))) == expected
+
+
+@pytest.mark.parametrize(
+    ("starts_s", "expected"),
+    [
+        # Each call takes a second.
+        ((0, 1), (Code.FALLBACK_WITHOUT_REASON,)),
+        ((0, 0.99), ()),
+        ((0, 0), ()),
+        ((0.01, 0), ()),
+    ],
+)
+def test_a_call_that_ran_beside_a_failed_one_stands_in_for_nothing(
+    judged: Judge, otlp: Any, starts_s: tuple[float, float], expected: tuple[Code, ...]
+) -> None:
+    failed, other = (
+        otlp.span(
+            name, parent="root", start_s=start_s, attributes=judged.attributes((), attributes)
+        )
+        for name, start_s, attributes in zip("ab", starts_s, (FAILED, OTHER), strict=True)
+    )
+    assert codes(judged(otlp.span("root"), failed, other)) == expected
+
+
+def test_a_call_after_parallel_ones_stands_in_for_the_failed_one(judged: Judge, otlp: Any) -> None:
+    def call(name: str, start_s: float, attributes: dict[str, Any]) -> Any:
+        given = judged.attributes((), attributes)
+        return otlp.span(name, parent="root", start_s=start_s, attributes=given)
+
+    verdict = judged(
+        otlp.span("root"), call("a", 0, FAILED), call("b", 0.5, OTHER), call("c", 2, OTHER)
+    )
+    assert [(found.code, found.span_id) for found in verdict.findings] == [
+        (Code.FALLBACK_WITHOUT_REASON, otlp.span_id("c").hex())
+    ]
 
 
 def test_attempts_that_are_spans_each_owe_one_reason(judged: Judge, otlp: Any) -> None:

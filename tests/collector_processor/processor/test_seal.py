@@ -11,9 +11,9 @@ from collector_processor.model import Frame, SealedTrace, Signal, StoredFrame
 from collector_processor.processor.assembler import Assembler
 from collector_processor.processor.decode import decode_request
 from collector_processor.processor.evaluation import ContentCheck, Evaluators, Runner, flag
-from collector_processor.processor.intake import take_in
 from collector_processor.processor.seal import seal
 from collector_processor.processor.tally import Rules
+from collector_processor.processor.unpack import unpack
 from traceai.evaluators.detect import PII_KINDS, SECRET_KINDS
 from traceai.evaluators.is_compliant import IsCompliant
 from traceai.evaluators.pii import PII
@@ -47,7 +47,7 @@ class Sealer:
             frame=Frame(signal=Signal.TRACES, received_ns=self._otlp.NOW_NS, body=body),
         )
         assembler = Assembler(settle_s=1, quiet_s=1, deadline_s=1)
-        for trace_id, piece in take_in(stored).pieces:
+        for trace_id, piece in unpack(stored).pieces:
             assembler.add(trace_id, piece)
         [gathered] = assembler.due(self._otlp.NOW_NS + 2 * self._otlp.SECOND)
         return seal(gathered, (), Rules(), Runner(evaluators), self._otlp.NOW_NS).trace
@@ -130,7 +130,7 @@ def test_a_crash_of_an_evaluator_is_an_error_and_no_pass(sealer: Sealer) -> None
 
     trace = sealer(
         sealer.call(**{"gen_ai.output.messages": said("x")}),
-        evaluators=Evaluators(policies={"p": boom}),
+        evaluators=Evaluators(policies={("p", "1"): boom}),
     )
     [found] = trace.evaluations
     assert (found.passed, found.label, found.reason) == (
@@ -186,7 +186,7 @@ def test_a_policy_is_judged_on_the_calls_that_name_it(sealer: Sealer) -> None:
         heard.append((input, output))
         return "please" in output
 
-    evaluators = Evaluators(policies={"p": IsCompliant(checks=(polite,))})
+    evaluators = Evaluators(policies={("p", "1"): IsCompliant(checks=(polite,))})
     content = {
         "gen_ai.input.messages": said("refund me", "user"),
         "gen_ai.output.messages": said("please wait"),

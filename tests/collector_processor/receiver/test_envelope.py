@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given
@@ -8,12 +10,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector_processor.errors import MalformedRequestError
+from collector_processor.errors import MalformedRequestError, RequestTooLargeError
 from collector_processor.receiver.envelope import (
     accept_logs,
     accept_traces,
     judge_ids,
 )
+from collector_processor.receiver.wire import varint
 
 TRACE = b"t" * 16
 SPAN = b"s" * 8
@@ -176,3 +179,20 @@ def test_log_records_are_accepted_whatever_their_ids() -> None:
 def test_a_trace_request_is_no_log_request_by_accident() -> None:
     with pytest.raises(MalformedRequestError, match="not a protobuf"):
         accept_logs(b"\x0a\x05junk")
+
+
+def nested(depth: int) -> bytes:
+    """Return a request with millions of empty messages at a depth: resources, scopes, spans, …"""
+    body = (b"\x0a", b"\x12", b"\x12", b"\x4a")[depth] + b"\x00"
+    body *= 2_100_000
+    for header in (b"\x0a", b"\x12", b"\x12")[:depth][::-1]:
+        body = header + varint(len(body)) + body
+    return body
+
+
+@pytest.mark.parametrize(
+    ("accept", "depth"), [(accept_logs, 0), *((accept_traces, depth) for depth in range(4))]
+)
+def test_a_swarm_of_empty_messages_is_refused_before_it_is_parsed(accept: Any, depth: int) -> None:
+    with pytest.raises(RequestTooLargeError, match="more than 2000000 fields"):
+        accept(nested(depth))

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from collector_processor.errors import MalformedRequestError
+from collector_processor.errors import MalformedRequestError, RequestTooLargeError
 from collector_processor.model import Signal
 from collector_processor.receiver.envelope import accept_traces
 from collector_processor.receiver.otlp_json import to_protobuf
@@ -213,3 +213,9 @@ def test_log_records_are_read() -> None:
     request = ExportLogsServiceRequest.FromString(to_protobuf(Signal.LOGS, body))
     found = request.resource_logs[0].scope_logs[0].log_records[0]
     assert (found.trace_id.hex(), found.event_name) == (TRACE.lower(), "traceai.stream.open")
+
+
+def test_a_swarm_of_empty_objects_is_refused_before_it_is_read() -> None:
+    body = b'{"resourceSpans":[' + b"{}," * 1_000_000 + b"{}]}"
+    with pytest.raises(RequestTooLargeError, match="more than 1000000 objects and arrays"):
+        to_protobuf(Signal.TRACES, body)

@@ -38,7 +38,7 @@ CHECKS = Evaluators(
         ContentCheck(check=Secrets(), kinds=SECRET_KINDS),
     ),
     policies={
-        "p": IsCompliant(
+        ("p", "1"): IsCompliant(
             traceai.Policy(
                 id="p", version="1", checks=(traceai.evaluator("short", version="1")(_short),)
             )

@@ -6,7 +6,8 @@ import pytest
 
 from collector_processor.processor.codes import TABLE, Code
 from collector_processor.report.completeness import build, iso, to_json
-from tests.collector_processor.report.scenes import Otlp, call
+from tests.collector_processor.conftest import Otlp
+from tests.collector_processor.report.scenes import call
 
 if TYPE_CHECKING:
     from collector_processor.store.reader import Reader

@@ -6,7 +6,8 @@ import pytest
 
 from collector_processor.report.rates import fail_rate, to_json
 from collector_processor.store.summaries import EvaluationGroup
-from tests.collector_processor.report.scenes import KEY, Otlp, call, said
+from tests.collector_processor.conftest import Otlp
+from tests.collector_processor.report.scenes import KEY, call, said
 
 if TYPE_CHECKING:
     from tests.collector_processor.report.scenes import Recorded

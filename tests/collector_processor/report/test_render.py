@@ -1,4 +1,4 @@
-"""What a terminal of 80 columns shows; `golden.py` writes the golden files again."""
+"""What a terminal of 80 columns shows; `drawings.py` writes the golden files again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from collector_processor.report import completeness, render, trace
-from tests.collector_processor.report.golden import COLUMNS, GOLDEN, draw, drawings
-from tests.collector_processor.report.scenes import Otlp, call
+from tests.collector_processor.conftest import Otlp
+from tests.collector_processor.report.drawings import COLUMNS, GOLDEN, draw, drawings
+from tests.collector_processor.report.scenes import call
 
 if TYPE_CHECKING:
     from collector_processor.store.reader import Reader

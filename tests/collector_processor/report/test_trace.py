@@ -7,7 +7,8 @@ import pytest
 
 from collector_processor.model import Known
 from collector_processor.report.trace import to_json, view
-from tests.collector_processor.report.scenes import KEY, Otlp, call, said
+from tests.collector_processor.conftest import Otlp
+from tests.collector_processor.report.scenes import KEY, call, said
 
 if TYPE_CHECKING:
     from collector_processor.store.reader import Reader

@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from collector_processor.report.traces import to_json
-from tests.collector_processor.report.scenes import Otlp, call
+from tests.collector_processor.conftest import Otlp
+from tests.collector_processor.report.scenes import call
 
 if TYPE_CHECKING:
     from collector_processor.store.reader import Reader

@@ -51,8 +51,57 @@ def test_nothing_to_judge_is_no_pass(given: dict[str, Any]) -> None:
     assert (result.passed, result.label, result.score) == (None, "not_evaluated", None)
 
 
-def test_an_empty_output_is_judged() -> None:
+def test_an_empty_text_discloses_nothing() -> None:
     assert PII().evaluate(output="").passed is True
+
+
+def too_deep(value: Any) -> Any:
+    for _ in range(100):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ([], "nothing to judge: output is empty"),
+        (
+            [{"role": "assistant", "parts": [{"type": "blob", "modality": "image"}]}],
+            "could not be read: output[0].parts[0] (blob)",
+        ),
+        (
+            [{"role": "user", "content": ["look:", {"type": "image_url"}]}],
+            "could not be read: output[0].content[1] (image_url)",
+        ),
+        (b"alice@example.com", "could not be read: output (bytes)"),
+        ([b""] * 5, "could not be read: output[0] (bytes), output[1] (bytes), output[2] (bytes)"),
+        (too_deep("alice@example.com"), f"could not be read: output{'[0]' * 65} (too deep)"),
+    ],
+)
+@pytest.mark.parametrize("check", [PII(places=("output",)), Secrets(places=("output",))])
+def test_what_cannot_be_read_is_never_a_pass(check: Any, output: Any, reason: str) -> None:
+    result = check.evaluate(output=output)
+    assert (result.passed, result.label, result.score) == (None, "not_evaluated", None)
+    assert result.reason.removesuffix(" and 2 more") == reason
+
+
+def test_a_finding_fails_whatever_else_could_not_be_read() -> None:
+    parts = [{"type": "blob"}, {"type": "text", "content": "alice@example.com"}]
+    result = PII().evaluate(output=[{"role": "assistant", "parts": parts}])
+    assert result.passed is False
+    assert result.evidence["places"]["output"]["unread"] == [  # type: ignore[call-overload]
+        {"path": "[0].parts[0]", "what": "blob"}
+    ]
+
+
+def test_what_cannot_be_read_where_nothing_is_judged_does_not_matter() -> None:
+    assert PII(places=("output",)).evaluate(input=b"", output="ok").passed is True
+
+
+def test_a_key_is_said_like_any_other_text() -> None:
+    result = PII().evaluate(output={"alice@example.com": {"orders": 3}})
+    (finding,) = result.evidence["places"]["output"]["findings"]  # type: ignore[call-overload]
+    assert (result.passed, finding["path"], finding["length"]) == (False, "…", 17)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from traceai.evaluators import ProviderApproval
 from traceai.policy import Inventory
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+HOST = "api.openai.com"
 CHECK = ProviderApproval(
     Inventory.parse(
         [
@@ -18,9 +19,11 @@ CHECK = ProviderApproval(
                 "provider": "openai",
                 "models": ["gpt-4o*"],
                 "hosts": ["*.openai.com"],
+                "region": "us",
                 "reference": "V-7",
             },
             {"provider": "mistral_ai", "models": ["*"], "valid_to": "2026-10-01"},
+            {"provider": "anthropic", "models": ["*"], "data_classes": ["public"]},
         ]
     )
 )
@@ -29,7 +32,11 @@ CHECK = ProviderApproval(
 @pytest.mark.parametrize(
     ("call", "passed", "reason"),
     [
-        ({"provider": "openai", "request_model": "gpt-4o"}, True, "approved: openai/gpt-4o"),
+        (
+            {"provider": "openai", "request_model": "gpt-4o", "server_address": HOST},
+            True,
+            "approved: openai/gpt-4o",
+        ),
         (
             {"provider": "openai", "request_model": "gpt-4o", "response_model": "gpt-3.5-turbo"},
             False,
@@ -54,6 +61,16 @@ CHECK = ProviderApproval(
             False,
             "the approval of mistral_ai/large ended on 2026-10-01",
         ),
+        (
+            {"provider": "anthropic", "request_model": "claude", "data_classes": "public"},
+            True,
+            "approved: anthropic/claude",
+        ),
+        (
+            {"provider": "anthropic", "request_model": "claude", "data_classes": ["restricted"]},
+            False,
+            "anthropic/claude is not approved for data of class restricted",
+        ),
     ],
 )
 def test_each_call_is_ruled_on(*, call: dict[str, Any], passed: bool, reason: str) -> None:
@@ -68,6 +85,14 @@ def test_each_call_is_ruled_on(*, call: dict[str, Any], passed: bool, reason: st
         ({"provider": "openai", "at": NOW}, "the call states no model"),
         ({"provider": "openai", "request_model": "gpt-4o"}, "the call states no time"),
         ({}, "the call states no provider and no model and no time"),
+        (
+            {"provider": "openai", "request_model": "gpt-4o", "at": NOW},
+            "openai/gpt-4o is approved at some hosts only: host not stated",
+        ),
+        (
+            {"provider": "anthropic", "request_model": "claude", "at": NOW},
+            "anthropic/claude is approved for some data only: data classes not stated",
+        ),
     ],
 )
 def test_what_the_call_does_not_state_cannot_be_judged(call: dict[str, Any], reason: str) -> None:
@@ -75,6 +100,8 @@ def test_what_the_call_does_not_state_cannot_be_judged(call: dict[str, Any], rea
     assert (None, "not_evaluated", reason) == (result.passed, result.label, result.reason)
 
 
-def test_the_evidence_names_the_approval() -> None:
-    result = CHECK.evaluate(provider="OpenAI", request_model="gpt-4o", at=NOW)
-    assert result.evidence == {"gpt-4o": {"status": "approved", "reference": "V-7"}}
+def test_the_evidence_names_the_approval_and_its_region() -> None:
+    call = {"provider": "OpenAI", "request_model": "gpt-4o", "server_address": HOST}
+    assert CHECK.evaluate(**call, at=NOW).evidence == {
+        "gpt-4o": {"status": "approved", "reference": "V-7", "region": "us"}
+    }

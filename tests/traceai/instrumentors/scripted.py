@@ -43,11 +43,14 @@ APP: list[trace.Tracer] = [trace.NoOpTracer()]
 
 
 class ScriptedModel(BaseChatModel):
-    """Answer from a list, over and over, with an application's HTTP span beneath each request."""
+    """Answer from a list, over and over, with an application's HTTP span beneath each request.
+
+    `pause` is awaited in each asynchronous one.
+    """
 
     answers: list[Any]
     model_name: str = "scripted-1"
-    delay_s: float = 0.0
+    pause: Any = None
     asked: list[int] = []  # noqa: RUF012 - pydantic copies defaults
 
     @property
@@ -74,13 +77,17 @@ class ScriptedModel(BaseChatModel):
             },
         )
 
+    async def _pause(self) -> None:
+        if self.pause is not None:
+            await self.pause()
+
     def _generate(self, *_: Any, **__: Any) -> Any:
         with app_span("http"):
             return ChatResult(generations=[ChatGeneration(message=self._answer())])
 
     async def _agenerate(self, *_: Any, **__: Any) -> Any:
         with app_span("http"):
-            await asyncio.sleep(self.delay_s)
+            await self._pause()
             return ChatResult(generations=[ChatGeneration(message=self._answer())])
 
     def _stream(self, *_: Any, **__: Any) -> Iterator[Any]:
@@ -99,8 +106,19 @@ class ScriptedModel(BaseChatModel):
 
     async def _astream(self, *_: Any, **__: Any) -> AsyncIterator[Any]:
         for chunk in self._stream():
-            await asyncio.sleep(self.delay_s)
+            await self._pause()
             yield chunk
+
+
+class Standstill:
+    """Where code stands still for ever, and where a test can wait until it does."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.reached.set()
+        await asyncio.Event().wait()
 
 
 def _chunk(**said: Any) -> ChatGenerationChunk:

@@ -12,7 +12,7 @@ from langgraph.types import Command
 
 from traceai.call import Inference, ToolExecution, Usage
 from traceai.instrumentors import langchain_answers as answers
-from traceai.semconv import Operation, Outcome
+from traceai.semconv import Operation
 
 
 @pytest.mark.parametrize(
@@ -82,21 +82,26 @@ MESSAGE = ToolMessage("3", tool_call_id="c1")
 
 
 @pytest.mark.parametrize(
-    ("output", "result", "outcome"),
+    ("output", "result", "error"),
     [
-        (3, 3, Outcome.COMPLETED),
-        (None, None, Outcome.COMPLETED),
-        (MESSAGE, "3", Outcome.COMPLETED),
-        (Command(update={"messages": [MESSAGE]}), "3", Outcome.COMPLETED),
-        (ToolMessage("no", tool_call_id="c1", status="error"), "no", Outcome.ERROR),
+        (3, 3, None),
+        (None, None, None),
+        (MESSAGE, "3", None),
+        (Command(update={"messages": [MESSAGE]}), "3", None),
+        (ToolMessage("no", tool_call_id="c1", status="error"), "no", "tool_error"),
+        (
+            ToolMessage([{"type": "image", "base64": "AAAA"}], tool_call_id="c1"),
+            [{"type": "blob", "modality": "image", "content": "3 bytes"}],
+            None,
+        ),
     ],
 )
 def test_the_result_of_a_tool_is_what_the_model_is_told(
-    output: Any, result: Any, outcome: Outcome
+    output: Any, result: Any, error: str | None
 ) -> None:
     call = ToolExecution(name="add")
-    assert answers.tool_result(call, output, content=True) is outcome
-    assert call.result == result
+    answers.tool_result(call, output, content=True)
+    assert (call.result, call.error_type) == (result, error)
 
 
 def test_documents_are_told_in_order_with_what_is_known_of_them() -> None:
@@ -121,7 +126,7 @@ def test_documents_are_told_in_order_with_what_is_known_of_them() -> None:
     [
         (None, None),
         ("three", [{"role": "assistant", "parts": [{"type": "text", "content": "three"}]}]),
-        ({"a": 1}, [{"role": "assistant", "parts": [{"type": "text", "content": '{"a": 1}'}]}]),
+        ({"a": 1}, [{"role": "assistant", "parts": [{"type": "text", "content": '{"a":1}'}]}]),
         (
             {"messages": ["one", AIMessage("three")]},
             [{"role": "assistant", "parts": [{"type": "text", "content": "three"}]}],

@@ -11,12 +11,11 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
-from scripted import QUESTION, THREAD, ScriptedModel, Traced, planner
+from scripted import QUESTION, THREAD, ScriptedModel, Standstill, Traced, planner
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
-SLOW_S = 30.0
 MODEL = "chat scripted-1"
 
 
@@ -24,31 +23,41 @@ def answering(text: str, **options: Any) -> ScriptedModel:
     return ScriptedModel(answers=[AIMessage(text)], **options)
 
 
-async def cancel(running: Coroutine[Any, Any, Any]) -> None:
-    task = asyncio.create_task(running)
-    await asyncio.sleep(0.05)
+async def cancel(run: Callable[[Standstill], Coroutine[Any, Any, Any]]) -> None:
+    """Cancel what runs once it stands still."""
+    still = Standstill()
+    task = asyncio.create_task(run(still))
+    await still.reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
+async def _first(model: ScriptedModel) -> Any:
+    return await anext(model.astream("How many?"))
+
+
 class SlowShelf(BaseRetriever):
+    pause: Any
+
     def _get_relevant_documents(self, *_: Any, **__: Any) -> list[Any]:
         return []
 
     async def _aget_relevant_documents(self, *_: Any, **__: Any) -> list[Any]:
-        await asyncio.sleep(SLOW_S)
+        await self.pause()
         return []
 
 
 async def test_what_is_cancelled_ends_as_cancelled(traced: Traced) -> None:
-    slow = answering("It is three.", delay_s=SLOW_S)
-    chain = ChatPromptTemplate.from_messages([("user", "{q}")]) | slow
-    await cancel(slow.ainvoke("How many?"))
-    await cancel(chain.ainvoke({"q": "How many?"}))
-    await cancel(planner(model=slow).ainvoke(QUESTION, THREAD))
-    await cancel(anext(slow.astream("How many?")))
-    await cancel(SlowShelf().ainvoke("sums"))
+    def slow(still: Standstill) -> ScriptedModel:
+        return answering("It is three.", pause=still)
+
+    prompt = ChatPromptTemplate.from_messages([("user", "{q}")])
+    await cancel(lambda still: slow(still).ainvoke("How many?"))
+    await cancel(lambda still: (prompt | slow(still)).ainvoke({"q": "How many?"}))
+    await cancel(lambda still: planner(model=slow(still)).ainvoke(QUESTION, THREAD))
+    await cancel(lambda still: _first(slow(still)))
+    await cancel(lambda still: SlowShelf(pause=still).ainvoke("sums"))
     assert traced.outcomes == [
         (MODEL, "cancelled"),
         ("invoke_workflow", "cancelled"),

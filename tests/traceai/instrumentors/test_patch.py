@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import types
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import wrapt
 
-from traceai.instrumentors.patch import Patch, Supported, apply, remove
+from traceai.instrumentors.patch import Patch, Supported, _Wrapped, apply, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,6 +113,52 @@ def test_a_wrapper_of_another_library_over_ours_stays(library: Any) -> None:
     assert library.Child().own() == "[own]"
     apply([patch("Child.own")])
     assert library.Child().own() == "[OWN]"
+
+
+def test_applying_under_a_wrapper_of_another_library_wraps_once(library: Any) -> None:
+    def repeat(wrapped: Any, _: Any, args: Any, kwargs: Any) -> str:
+        return f"{wrapped(*args, **kwargs)}{wrapped(*args, **kwargs)}"
+
+    apply([patch("Child.own")])
+    wrapt.wrap_function_wrapper(NAME, "Child.own", repeat)
+    theirs = vars(library.Child)["own"]
+    apply([patch("Child.own")])
+    assert vars(library.Child)["own"] is theirs
+
+
+def test_removing_disarms_every_layer_of_ours(library: Any) -> None:
+    hello = library.greet
+    apply([patch("greet")])
+    ours = library.greet
+
+    @functools.wraps(ours)
+    def bracket() -> str:
+        return f"[a{ours()}]"
+
+    library.greet = _Wrapped(bracket, shout)
+    assert library.greet() == "[AHELLO]"
+    remove([patch("greet")])
+    assert library.greet is bracket
+    assert (library.greet(), hello()) == ("[ahello]", "hello")
+
+
+def test_a_wrapped_parent_does_not_count_for_its_child(library: Any) -> None:
+    child = type("Heir", (library.Parent,), {})
+    library.Heir = child
+    apply([patch("Parent.speak")])
+    remove([patch("Heir.speak")])
+    assert library.Parent().speak("w") == "PARENT W"
+    apply([patch("Heir.speak")])
+    assert "speak" in vars(child)
+    remove([patch("Heir.speak")])
+    assert "speak" not in vars(child)
+    assert library.Parent().speak("w") == "PARENT W"
+
+
+def test_layers_that_form_a_ring_hold_nobody(library: Any) -> None:
+    library.greet.__wrapped__ = library.greet
+    apply([patch("greet")])
+    assert library.greet() == "HELLO"
 
 
 def test_signatures_are_kept(library: Any) -> None:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collector_processor.model import StoredFrame
     from collector_processor.processor.raw import Envelope
 
-_WHOLE_FRAME = -1
+WHOLE_FRAME = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class Unpacked:
     """What a frame holds.
 
     Attributes:
@@ -37,7 +37,7 @@ class Intake:
     undecodable: tuple[Undecodable, ...]
 
 
-def take_in(stored: StoredFrame) -> Intake:
+def unpack(stored: StoredFrame) -> Unpacked:
     """Read the headers of all that a frame holds."""
     pieces: list[tuple[bytes, Piece]] = []
     undecodable: list[Undecodable] = []
@@ -48,15 +48,15 @@ def take_in(stored: StoredFrame) -> Intake:
             try:
                 found = read(stored, ordinal, envelope, body)
             except DecodeError as error:
-                undecodable.append(_keep(stored, ordinal, body, error))
+                undecodable.append(keep(stored, ordinal, body, str(error)))
                 continue
             if found is None:
                 ignored += 1
             else:
                 pieces.append(found)
     except DecodeError as error:
-        undecodable.append(_keep(stored, _WHOLE_FRAME, stored.frame.body, error))
-    return Intake(pieces=tuple(pieces), ignored=ignored, undecodable=tuple(undecodable))
+        undecodable.append(keep(stored, WHOLE_FRAME, stored.frame.body, str(error)))
+    return Unpacked(pieces=tuple(pieces), ignored=ignored, undecodable=tuple(undecodable))
 
 
 def read_bodies(stored: StoredFrame) -> dict[int, bytes]:
@@ -110,13 +110,14 @@ def _record(
     )
 
 
-def _keep(stored: StoredFrame, ordinal: int, body: bytes, error: DecodeError) -> Undecodable:
+def keep(stored: StoredFrame, ordinal: int, body: bytes, reason: str) -> Undecodable:
+    """Keep bytes that cannot be read, with their place."""
     return Undecodable(
         position=stored.position,
         ordinal=ordinal,
         received_ns=stored.frame.received_ns,
         signal=stored.frame.signal,
         trace_id=None,
-        reason=str(error),
+        reason=reason,
         body=body,
     )

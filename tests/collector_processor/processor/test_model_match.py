@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector_processor.processor.models import serves
+from collector_processor.processor.model_match import serves
 
 ALIASES = {"support-model": {"gpt-4o"}, "gpt-4o-eu": {"gpt-4o"}}
 

@@ -1,4 +1,4 @@
-"""Write the drawings again: `python -m tests.collector_processor.report.golden`; read the diff."""
+"""Draw the goldens: `python -m tests.collector_processor.report.drawings`, then read the diff."""
 
 from __future__ import annotations
 
