@@ -241,8 +241,7 @@ class SealedTrace:
 
     Attributes:
         revision: from 1; each adds to the ones before and replaces none.
-        request: the spans that this revision adds: an `ExportTraceServiceRequest`, with secrets
-            replaced.
+        request: the spans that it adds: an `ExportTraceServiceRequest`, with secrets replaced.
         members, evaluations: what this revision adds; spans first, in the order of `request`.
         spans: how many distinct spans the trace has, all revisions together.
         duplicates: how many re-sent spans were dropped before the seal.

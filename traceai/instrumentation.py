@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.resources import Resource
@@ -202,9 +201,7 @@ class _Process:
     def set_up(self, config: Config, *, final: bool = True) -> str:
         """Put `config` in force, in place of what was; return the start-up line.
 
-        Args:
-            config: what to put in force.
-            final: the program itself says so; nothing more is expected of it.
+        It is not `final` where the program, which has not run yet, may say more.
         """
         if config.disabled:
             self.silence()
@@ -239,7 +236,7 @@ class _Process:
         """Change tracer and content policy in place: patches hold on to the recorder."""
         assert self._providers is not None  # noqa: S101 - _begin has made it
         tracer = self._providers.tracer(
-            (semconv.SCOPE, _version(), semconv.SCHEMA_URL),
+            (semconv.SCOPE, resource.scope_version(), semconv.SCHEMA_URL),
             None if config.target.exporter == "none" else self.exporter,
             chosen=config.tracer_provider,
             isolated=config.isolated,
@@ -297,13 +294,6 @@ class _Process:
 
 def _instance_id() -> str:
     return resource.uuid7(time.time_ns() // 1_000_000, os.urandom(10))
-
-
-def _version() -> str:
-    try:
-        return version("traceai-evidence")
-    except PackageNotFoundError:
-        return ""
 
 
 _process: Final = _Process()

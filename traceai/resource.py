@@ -7,6 +7,7 @@ environment and what can be found out. Nothing here runs a program or opens a so
 from __future__ import annotations
 
 import sysconfig
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -83,6 +84,14 @@ def missing(resource: Resource) -> list[str]:
         for word, key in _NEEDED.items()
         if not said.get(key) or (key == semconv.SERVICE_NAME and is_unnamed(said[key]))
     ]
+
+
+def scope_version() -> str:
+    """Return the version of this library, as the version of its scope; nothing if not installed."""
+    try:
+        return version("traceai-evidence")
+    except PackageNotFoundError:
+        return ""
 
 
 def program(main: ModuleType | None) -> Path | None:

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from collector_processor.errors import CollectorError
+from collector_processor.errors import CollectorError, JournalError
 from collector_processor.exporter import cursor as cursors
 from collector_processor.exporter.client import Delivery
 from collector_processor.exporter.cursor import Cursor
@@ -87,7 +87,13 @@ class Forwarder:
     def _begin(self) -> Cursor:
         """Start a backend that is new: with all that the journal still has, and no old results."""
         cursor = Cursor(evaluation=self._results.newest_evaluation())
-        cursors.save(self._path, cursor)
+        try:
+            cursors.save(self._path, cursor)
+        except OSError as error:
+            raise JournalError(
+                f"The forwarding cursor {self._path} cannot be kept: {error.strerror}.",
+                remedy="Let the collector write there, or free some disk.",
+            ) from error
         return cursor
 
     @property

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from collector_processor.model import Evaluation
 from collector_processor.processor.conceal import conceal_text
 from collector_processor.processor.json_text import whole_text
+from traceai.evaluators.result import EvalResult
 from traceai.evaluators.runner import run_check
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from collector_processor.processor.tree import Node
     from traceai.evaluators.registry import Check
-    from traceai.evaluators.result import EvalResult
 
 _LARGEST = 1 << 63
 
@@ -56,6 +56,8 @@ class _Recordable:
 
     def evaluate(self, **available: Any) -> EvalResult:
         result = self.check.evaluate(**available)
+        if not isinstance(result, EvalResult):
+            raise TypeError(f"a check returns EvalResult, not {type(result).__name__}")
         return replace(
             result,
             score=None if result.score is None else float(result.score),

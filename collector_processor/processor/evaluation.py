@@ -43,8 +43,8 @@ _NO_OUTPUT = "the call ended as {}: it has no {}"
 _ANSWERS = frozenset({"output", "result", "documents"})
 _STATES = frozenset(state.value for state in ContentState)
 _UNFINISHED = frozenset(outcome.value for outcome in Outcome) - {Outcome.COMPLETED.value}
-_NO_VERSION = "the call states no version of policy {}, of which {} is configured"
-_OTHER_VERSION = "the call states another version of policy {} than {}, which is configured"
+_NO_VERSION = "the call states no version of policy {}; configured: {}"
+_OTHER_VERSION = "the call states another version of policy {}; configured: {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,12 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 
 from collector_processor.errors import StoreError
 from collector_processor.journal.segments import SegmentJournal
-from collector_processor.model import Frame, SealedTrace, SealReason, Signal, Verdict
+from collector_processor.model import Evaluation, Frame, SealedTrace, SealReason, Signal, Verdict
 from collector_processor.pipeline import Pipeline
 from collector_processor.processor.assembler import Assembler
 from collector_processor.processor.decode import decode_revision
 from collector_processor.processor.evaluation import ContentCheck, Evaluators, Runner
+from collector_processor.processor.raw import Envelope, build_request
 from collector_processor.processor.tally import Rules
 from collector_processor.store.reader import Reader
 from collector_processor.store.writer import Writer
@@ -200,9 +201,7 @@ def test_what_cannot_be_read_is_kept_and_named_and_the_rest_goes_on(
     collector: Collector, otlp: Any
 ) -> None:
     good = otlp.span("root")
-    bad = otlp.span("bad", parent="root").SerializeToString() + b"\x4a\x02\x08\xff"
-    scope = b"\x12" + bytes([len(bad)]) + bad
-    collector.send(b"\x0a" + bytes([len(scope) + 2]) + b"\x12" + bytes([len(scope)]) + scope)
+    collector.send(broken_request(otlp.span("bad", parent="root").SerializeToString()))
     collector.send(b"\xff\xff not protobuf")
     collector.send(otlp.request(good))
     collector.wait(3)
@@ -229,6 +228,75 @@ def test_an_open_trace_survives_a_restart_and_is_sealed_once(
     assert [r.spans for r in collector.revisions(otlp.trace_id("other"))] == [1]
 
 
+def test_a_trace_that_opens_is_noted_at_once(collector: Collector, otlp: Any) -> None:
+    collector.send(otlp.request(otlp.span("done", trace="other")))
+    collector.wait(1)
+    collector.send(otlp.request(otlp.span("leaf", parent="root")))
+    collector.wait(0)
+    assert collector.reader.totals().traces_open == 1
+
+
+def test_a_trace_that_trickles_in_makes_few_revisions(collector: Collector, otlp: Any) -> None:
+    for number in range(60):
+        collector.send(otlp.request(otlp.span(f"s{number}", parent="far", remote=True)))
+        collector.wait(3)
+    collector.wait(600)
+    revisions = collector.revisions(otlp.trace_id("t"))
+    assert len(revisions) < 8
+    assert revisions[-1].spans == 60
+
+
+def test_every_kind_of_arrival_is_counted(collector: Collector, otlp: Any) -> None:
+    root = otlp.request(otlp.span("root"), otlp.span("call", parent="root"))
+    collector.send(root)
+    collector.send(root)
+    trace, root_id = otlp.trace_id("t"), otlp.span_id("root")
+    collector.send(result(trace, root_id, otlp), Signal.LOGS)
+    collector.send(result(bytes(16), root_id, otlp), Signal.LOGS)
+    collector.wait(1)
+    counts = collector.pipeline.counts
+    assert (counts.frames, counts.spans, counts.duplicates) == (4, 4, 2)
+    assert (counts.records, counts.ignored_records) == (2, 1)
+
+
+def test_nothing_that_is_stored_keeps_a_secret(collector: Collector, otlp: Any) -> None:
+    call = otlp.span(
+        "call",
+        attributes={**otlp.CALL, "traceai.route": f"route {KEY}", f"header {KEY}": "x"},
+        trace_state=f"vendor={KEY}",
+    )
+    resource = {**otlp.RESOURCE, "service.name": f"shop {KEY}", "service.instance.id": KEY}
+    collector.send(otlp.request(call, resource=resource))
+    explained = {"gen_ai.evaluation.explanation": f"leaks {KEY}"}
+    collector.send(result(otlp.trace_id("t"), call.span_id, otlp, **explained), Signal.LOGS)
+    bad = otlp.span("bad", parent="call", attributes={"a": KEY}).SerializeToString()
+    collector.send(broken_request(bad))
+    collector.wait(3)
+    [stored] = collector.revisions(otlp.trace_id("t"))
+    assert stored.service == "shop <OPENAI_API_KEY>"
+    assert KEY.encode() not in stored.request
+    assert stored_bytes(collector).count(KEY.encode()) == 0
+    assert b"\x4a\x02\x08\xff" in stored_bytes(collector)
+
+
+def broken_request(span: bytes) -> bytes:
+    """Return a request whose one span ends in bytes that no reader of attributes takes."""
+    span += b"\x4a\x02\x08\xff"
+    return build_request([(Envelope(b"", "", b"", ""), span)])
+
+
+def stored_bytes(collector: Collector) -> bytes:
+    """Return every value of every table but the compressed requests, one after the other."""
+    connection = collector.writer._connection
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return b"\n".join(
+        value if isinstance(value, bytes) else str(value).encode()
+        for (table,) in tables
+        for row in connection.execute(f"SELECT * FROM {table}")
+        for value in row
+    )
+
+
 def test_the_journal_keeps_what_a_forwarder_has_not_sent(collector: Collector, otlp: Any) -> None:
     released: list[int] = []
     collector.journal.release = released.append  # type: ignore[method-assign]
@@ -247,6 +315,51 @@ def test_a_full_disk_is_said_and_nothing_is_lost(collector: Collector, otlp: Any
     collector.writer._connection.execute("PRAGMA max_page_count = 100000")
     collector.wait(1)
     assert collector.reader.totals().traces_sealed == 1
+
+
+def test_a_trace_that_cannot_be_judged_is_kept_and_the_mark_moves_on(
+    collector: Collector, otlp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate = Runner.evaluate
+
+    def failing(runner: Runner, tree: Any, *rest: Any) -> Any:
+        if any(node.span.name == "poison" for node in tree.nodes):
+            raise LookupError
+        return evaluate(runner, tree, *rest)
+
+    monkeypatch.setattr(Runner, "evaluate", failing)
+    collector.send(otlp.request(otlp.span("poison", trace="bad"), otlp.span("good", trace="good")))
+    collector.wait(1)
+    [bad], [good] = (collector.revisions(otlp.trace_id(name)) for name in ("bad", "good"))
+    assert (bad.verdict.codes, good.verdict.codes) == (("dropped_data",), ())
+    assert collector.pipeline.counts.undecodable == 1
+    mark = collector.reader.mark()
+    assert mark == collector.pipeline.position
+    collector.close()
+    collector.open()
+    collector.send(otlp.request(otlp.span("poison", trace="bad")))
+    collector.wait(1)
+    assert len(collector.revisions(otlp.trace_id("bad"))) == 1
+
+
+def test_a_trace_that_the_store_does_not_take_is_recorded_without_what_it_cannot(
+    collector: Collector, otlp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runner, "evaluate", lambda *_: (unstorable(),))
+    collector.send(otlp.request(otlp.span("one", trace="one"), otlp.span("two", trace="two")))
+    collector.wait(1)
+    for name in ("one", "two"):
+        [stored] = collector.revisions(otlp.trace_id(name))
+        assert (stored.verdict.codes, stored.evaluations) == (("dropped_data",), ())
+        assert [span.name for span in decode_revision(stored)] == [name]
+    assert collector.reader.mark() == collector.pipeline.position
+    assert collector.pipeline.counts.sealed == 2
+
+
+def unstorable() -> Evaluation:
+    return Evaluation(
+        span_ids=("a",), name="n", version="1", target="call", passed=True, score=1 << 70
+    )
 
 
 def test_the_thread_says_why_it_waits_and_goes_on_by_itself(tmp_path: Path, otlp: Any) -> None:

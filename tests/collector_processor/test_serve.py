@@ -198,9 +198,9 @@ def test_addresses_are_said_in_words_to_a_reader(tmp_path: Path) -> None:
     command = [*TRACEAI, "collect", "--http", FREE, "--grpc", FREE, "--data-dir", "data"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stdout is not None
-        said = [process.stdout.readline().split() for _ in range(3)]
+        said = [process.stdout.readline().split() for _ in range(4)]
         process.terminate()
-    assert [words[0] for words in said] == ["http", "grpc", "data"]
+    assert [words[0] for words in said] == ["http", "grpc", "data", "ready"]
     assert said[2] == ["data", "data"]
     assert {words[1].split(":")[0] for words in said[:2]} == {"127.0.0.1"}
     assert process.returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from traceai.call import (
     ToolExecution,
     Usage,
 )
+from traceai.errors import guard
 from traceai.semconv import ContentState, Operation, Outcome
 
 
@@ -146,6 +148,80 @@ def test_an_unknown_value_has_no_attribute() -> None:
     assert render(Inference(), FULL, {}) == {semconv.CONTENT_STATE: "full"}
 
 
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        (["rate_limit", "timeout"], "rate_limit,timeout"),
+        ([None, "timeout"], "timeout"),
+        ([None], None),
+    ],
+)
+def test_an_attempt_that_was_not_seen_has_no_reason(
+    reasons: list[str | None], expected: str | None
+) -> None:
+    failed = [Attempt(number=number, reason=reason) for number, reason in enumerate(reasons, 1)]
+    last = Attempt(number=len(failed) + 1, status_code=200)
+    rendered = render(Inference(attempts=[*failed, last]), FULL, {})
+    assert rendered.get(semconv.RETRY_REASON) == expected
+    assert rendered[semconv.ATTEMPT_NUMBER] == last.number
+
+
+WORDS: list[tuple[Call, str, Any, Any]] = [
+    (
+        ToolExecution(name="t"),
+        semconv.TOOL_DESCRIPTION,
+        "mail ann@example.com",
+        "mail <EMAIL_ADDRESS>",
+    ),
+    (AgentRun(name="a"), semconv.AGENT_DESCRIPTION, "mail ann@example.com", "mail <EMAIL_ADDRESS>"),
+    (
+        Inference(),
+        semconv.REQUEST_STOP_SEQUENCES,
+        ["ann@example.com", "."],
+        ["<EMAIL_ADDRESS>", "."],
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "key", "said", "redacted"), WORDS)
+def test_words_of_the_application_leave_as_its_content_does(
+    call: Call, key: str, said: Any, redacted: Any
+) -> None:
+    call = replace(call)
+    if isinstance(call, Inference):
+        call.parameters = {key: said}
+    elif isinstance(call, ToolExecution | AgentRun):
+        call.description = said
+    left = [render(call, content, {}).get(key) for content in (FULL, REDACTED, DIGEST, NONE)]
+    assert left == [said, redacted, None, None]
+
+
+def test_a_value_that_no_attribute_can_hold_is_left_out() -> None:
+    wrong: Any = {"a": 1}
+    call = Inference(response_id=wrong, finish_reasons=[wrong], parameters={"x": [1]})  # type: ignore[dict-item,list-item]
+    assert render(call, FULL, {}) == {semconv.CONTENT_STATE: "full"}
+
+
+class Mute:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_a_value_that_cannot_say_itself_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "reraise", False)
+    call = ToolExecution(name="t", arguments={"a": [1, Mute()]}, result={Mute(): 1, 2: Mute()})
+    rendered = render(call, REDACTED, {})
+    assert rendered[semconv.TOOL_CALL_ARGUMENTS] == '{"a":[1,"<Mute>"]}'
+    assert isinstance(rendered[semconv.TOOL_CALL_RESULT], str)
+
+
+def test_content_that_cannot_be_digested_costs_no_fact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "reraise", False)
+    content = Content(state=ContentState.DIGEST, digest=lambda text: text[99:][0])
+    rendered = render(Inference(request_model="m", input_messages=HELLO), content, {})
+    assert rendered == {semconv.REQUEST_MODEL: "m", semconv.CONTENT_STATE: "digest"}
+
+
 def test_ten_thousand_messages_are_one_attribute() -> None:
     call = Inference(input_messages=HELLO * 10_000)
     assert set(render(call, FULL, {})) == {semconv.INPUT_MESSAGES, semconv.CONTENT_STATE}
@@ -199,6 +275,15 @@ def test_no_request_overwrites_an_identity_in_force(
         semconv.PROMPT_VERSION,
         semconv.PROMPT_DIGEST,
     }
+
+
+@pytest.mark.parametrize(
+    "force", [{semconv.PROMPT_NAME: "A"}, {semconv.PROMPT_DIGEST: "d"}], ids=["named", "digest"]
+)
+def test_the_identity_of_one_prompt_is_never_completed_by_anothers(force: dict[str, str]) -> None:
+    call = Inference(prompt_name="B", prompt_version="3", prompt_digest="e", request_model="m")
+    rendered = render(call, NONE, force)
+    assert rendered == {semconv.REQUEST_MODEL: "m", semconv.CONTENT_STATE: "none"}
 
 
 @pytest.mark.parametrize(

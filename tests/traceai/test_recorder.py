@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from opentelemetry import context as otel
@@ -131,6 +132,29 @@ def test_a_failure_of_ours_still_ends_the_span(
     monkeypatch.setattr(guard, "reraise", False)
     recorder.start(Call(operation=semconv.Operation.PLAN)).complete()
     assert len(finished.get_finished_spans()) == 1
+
+
+def test_a_processor_that_fails_at_the_end_reaches_nobody(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(guard, "reraise", False)
+    recording = recorder.start(Inference())
+    span: Any = recording.span
+    monkeypatch.setattr(span._span_processor, "on_end", fail)
+    recording.complete()
+    assert recording.ended
+
+
+def test_a_call_that_completed_with_an_error_is_an_error(
+    recorder: Recorder, finished: InMemorySpanExporter
+) -> None:
+    recorder.start(ToolExecution(name="t", error_type="tool_error", error_text="no")).complete()
+    (span,) = finished.get_finished_spans()
+    assert (span.attributes or {})[semconv.OUTCOME] == "error"
+    assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "no")
 
 
 def test_what_runs_beneath_a_recording_is_its_child(

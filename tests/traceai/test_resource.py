@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sysconfig
 import uuid
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -137,6 +138,10 @@ def test_a_repository_without_a_commit_has_no_revision(tmp_path: Path, head: str
 def test_a_broken_link_to_a_repository_has_no_revision(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("gitdir: elsewhere")
     assert resource.revision(tmp_path / "app.py") is None
+
+
+def test_the_scope_has_the_version_that_is_installed() -> None:
+    assert resource.scope_version() == version("traceai-evidence")
 
 
 def _main(file: object) -> ModuleType:

@@ -28,8 +28,8 @@ _STRONG = re.compile(
     r"[^a-z0-9]{0,4}(?:number|no|nr|num)?[^a-z0-9]{0,4}(?:is|at|to|now|は|는)?[^a-z0-9]{0,6}$"
 )
 _OTHER = re.compile(
-    r"(?:(?:\b|_)(?:nhs|nip|case|ref\w*|policy|licen[cs]e|tax|file|student|account|order|invoice|card|"
-    r"ssn|social|sociale|seguro|passport|routing|zip|nummer|id|number)\b|マイナンバー)"
+    r"(?:(?:\b|_)(?:nhs|nip|case|ref\w*|policy|licen[cs]e|tax|file|student|account|order|invoice|"
+    r"card|ssn|social|sociale|seguro|passport|routing|zip|nummer|id|number)\b|マイナンバー)"
     r"[^\d]{0,12}$"
 )
 _MORE_DIGITS = re.compile(r"\d $")

@@ -205,7 +205,10 @@ def _parse_text(text: str, path: str) -> object:
         ) from error
     try:
         return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # a ValueError: a date that no calendar has
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark else path
+        why = getattr(error, "problem", None) or str(error)
         raise PolicyError(
-            f"{path} is not valid YAML: {error}.", remedy="Mend the line it names."
+            f"{where}: not valid YAML: {why}.", remedy="Mend the line, or what stands before it."
         ) from error

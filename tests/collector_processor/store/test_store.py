@@ -212,6 +212,72 @@ def test_a_batch_is_recorded_whole_or_not_at_all(path: Path) -> None:
         assert (reader.mark(), reader.totals().traces_sealed) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"name": "\ud800"}, {"spans": 1 << 70}, {"evaluations": (evaluation("a", score=1 << 70),)}],
+)
+def test_a_value_that_no_store_takes_is_no_fault_of_the_store(
+    path: Path, changed: dict[str, Any]
+) -> None:
+    bad = sealed(2, **changed)
+    with Writer(path) as writer, Reader(path) as reader:
+        for attempt in (
+            lambda: writer.record([sealed(1), bad], mark=2, open_traces=0),
+            lambda: writer.rehearse(bad),
+        ):
+            with pytest.raises((UnicodeEncodeError, OverflowError)):
+                attempt()
+        assert (reader.mark(), reader.totals().traces_sealed) == (0, 0)
+
+
+def test_a_rehearsal_leaves_nothing_behind(path: Path) -> None:
+    with Writer(path) as writer, Reader(path) as reader:
+        writer.rehearse(sealed())
+        assert reader.totals().traces_sealed == 0
+        writer.record([sealed()], mark=1, open_traces=0)
+        with pytest.raises(StoreError, match="UNIQUE"):
+            writer.rehearse(sealed())
+
+
+def test_a_report_sees_one_moment_however_much_is_recorded_meanwhile(path: Path) -> None:
+    with Writer(path) as writer, Reader(path) as reader:
+        writer.record([sealed(1)], mark=1, open_traces=0)
+        with reader.snapshot():
+            before = reader.totals()
+            writer.record([sealed(2)], mark=2, open_traces=3)
+            assert (reader.totals(), reader.mark()) == (before, 1)
+            [group, _] = reader.finding_groups()
+            assert (group.count, group.of) == (2, 3)
+        assert (reader.totals().traces_sealed, reader.mark()) == (2, 2)
+
+
+def test_findings_of_a_new_route_never_lack_their_denominator(path: Path) -> None:
+    """Each report is read while the writer adds a route between its queries."""
+    with Writer(path) as writer, Reader(path) as reader:
+        query = reader._query
+
+        def interrupted(statement: str, *parameters: Any) -> list[Any]:
+            rows = query(statement, *parameters)
+            if not done:
+                done.append(statement)
+                writer.record([sealed(7, route="new", **only("new"))], mark=1, open_traces=0)
+            return rows
+
+        done: list[str] = []
+        reader._query = interrupted  # type: ignore[method-assign]
+        assert reader.finding_groups() == ()
+        assert [group.route for group in reader.finding_groups()] == ["new"]
+
+
+def only(route: str) -> dict[str, Any]:
+    verdict = TraceVerdict(
+        verdict=Verdict.INCOMPLETE,
+        findings=(finding("no_user", "aa" * 8, route=route),),
+        subjects=(Subjects(service="shop", route=route, counts={Population.MODEL_CALLS: 1}),),
+    )
+    return {"verdict": verdict}
+
+
 def test_what_cannot_be_decoded_is_kept_once(path: Path) -> None:
     bad = Undecodable(
         position=3,

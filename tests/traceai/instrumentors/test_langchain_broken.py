@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+import scripted
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
@@ -14,12 +15,10 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
+from opentelemetry.trace import NoOpTracer
 from scripted import ScriptedModel, Traced
 
 from traceai.errors import guard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Mute:
@@ -57,10 +56,9 @@ VALUES: list[Any] = [
 
 
 @pytest.fixture(autouse=True)
-def production(reraise: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def production(reraise: None, monkeypatch: pytest.MonkeyPatch) -> None:
     del reraise
     monkeypatch.setattr(guard, "reraise", False)
-    return
 
 
 @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
@@ -147,12 +145,6 @@ def test_a_processor_of_the_application_that_fails_reaches_nobody(
         with monkeypatch.context() as patch:
             patch.setattr(tracer.span_processor, moment, fail)
             # The application's own span is its own concern.
-            patch.setattr("scripted.app_span", lambda _: tracer_of_nothing())
+            patch.setattr(scripted, "APP", [NoOpTracer()])
             assert chain.invoke("x") == "It is three."
     assert traced.outcomes == []
-
-
-def tracer_of_nothing() -> Any:
-    from opentelemetry.trace import NoOpTracer  # noqa: PLC0415 - for one test
-
-    return NoOpTracer().start_as_current_span("nothing")

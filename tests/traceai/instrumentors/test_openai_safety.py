@@ -11,6 +11,7 @@ import openai
 import pytest
 from opentelemetry import context as otel
 from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from recorded import ANSWER, MODEL, QUESTION, SERVED, record_openai
 
@@ -217,6 +218,38 @@ def test_a_tracer_that_fails_never_reaches_the_application(recorded: Recorded) -
     applied = instrument_openai(Recorder(tracer, recorded.recorder.content))
     assert recorded.client().chat.completions.create(**ASKED).model == SERVED
     applied.remove()
+
+
+class Faulty(SpanProcessor):
+    """A span processor of the application's that fails at one moment."""
+
+    def __init__(self, moment: str) -> None:
+        self.moment = moment
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        del span, parent_context
+        self.fail("start")
+
+    def on_end(self, span: Any) -> None:
+        del span
+        self.fail("end")
+
+    def fail(self, moment: str) -> None:
+        if moment == self.moment:
+            raise RuntimeError(moment)
+
+
+@pytest.mark.parametrize("moment", ["start", "end"])
+def test_a_span_processor_that_fails_never_reaches_the_application(
+    moment: str, recorded: Recorded
+) -> None:
+    guard.reraise = False
+    recorded.provider.add_span_processor(Faulty(moment))
+    completions = recorded.client().chat.completions
+    assert completions.create(**ASKED).choices[0].message.content == ANSWER
+    assert len(list(completions.create(**STREAMED))) > 3
+    with pytest.raises(openai.NotFoundError):
+        completions.create(model="does-not-exist", messages=QUESTION)
 
 
 def test_the_span_is_current_for_the_http_client_and_for_nobody_else(recorded: Recorded) -> None:

@@ -135,16 +135,27 @@ def test_a_wrong_document_is_named_with_a_remedy(document: Any, message: str) ->
     assert message in str(caught.value)
 
 
-def test_a_missing_file_and_broken_yaml_are_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"none\.yaml: No such file or directory\. Check"):
         Inventory.load(tmp_path / "none.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(PolicyError, match="it is not UTF-8 text"):
         Inventory.load(tmp_path / "binary.yaml")
-    broken = tmp_path / "broken.yaml"
-    broken.write_text("providers: [")
-    with pytest.raises(PolicyError, match="is not valid YAML"):
-        Inventory.load(broken)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("providers: [", "line 1: not valid YAML: expected the node content, but found"),
+        ("- {valid_to: 2026-13-45}", "not valid YAML: month must be in 1..12"),
+    ],
+)
+def test_broken_yaml_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(PolicyError) as caught:
+        Inventory.load(path)
+    assert message in str(caught.value)
 
 
 def test_yaml_without_its_reader_says_what_to_install(
