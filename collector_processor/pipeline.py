@@ -107,6 +107,7 @@ class Pipeline:
         self._clock = clock
         self._position = self._mark = reader.mark()
         self._now_ns = 0
+        self._ahead_ns = 0
         self._noted = (0, -1)
         self._noted_ns = 0
         # Sealed by the assembler, then judged, not yet recorded.
@@ -181,9 +182,16 @@ class Pipeline:
         self._record()
         return frames > 0
 
-    def _advance(self, now_ns: int) -> None:
-        """Seal what is due by the journal's time, so that a replay decides as the first run did."""
-        self._now_ns = max(self._now_ns, now_ns)
+    def _advance(self, moment_ns: int) -> None:
+        """Seal what is due by the journal's time, so that a replay decides as the first run did.
+
+        That time never goes back: where the clock was set back it goes on from where it stood, and
+        is ahead of the clock from then on.
+        """
+        if moment_ns + self._ahead_ns < self._now_ns - _SECOND:
+            self._ahead_ns = self._now_ns - moment_ns
+            _log.warning("the clock was set back by %d s", self._ahead_ns // _SECOND)
+        self._now_ns = max(self._now_ns, moment_ns + self._ahead_ns)
         for gathered in self._assembler.due(self._now_ns):
             self._due[gathered.trace_id] = gathered
         self.counts.crowded = self._assembler.crowded
@@ -193,7 +201,8 @@ class Pipeline:
         priors = self._priors({trace_id for trace_id, _ in unpacked.pieces})
         counts = self.counts
         for trace_id, piece in unpacked.pieces:
-            if not self._assembler.add(trace_id, piece, priors.get(trace_id, NOT_STORED)):
+            prior, at_ns = priors.get(trace_id, NOT_STORED), piece.received_ns + self._ahead_ns
+            if not self._assembler.add(trace_id, piece, prior, at_ns):
                 counts.duplicates += 1
         spans = sum(piece.is_span for _, piece in unpacked.pieces)
         counts.frames += 1
@@ -262,7 +271,7 @@ class Pipeline:
         due_ns = self._assembler.next_due_ns()
         if due_ns is None:
             return _LONGEST_WAIT_S
-        left_s = (due_ns - self._clock()) / _SECOND
+        left_s = (due_ns - self._clock() - self._ahead_ns) / _SECOND
         return min(max(left_s, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
 
     def _note_failure(self, error: CollectorError) -> None:

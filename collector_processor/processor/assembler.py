@@ -89,8 +89,8 @@ class _Open:
 
     prior: Prior
     first_position: int
-    first_ns: int
-    last_ns: int
+    opened_ns: int
+    heard_ns: int
     spans: list[Piece] = field(default_factory=list)
     records: list[Piece] = field(default_factory=list)
     ids: set[bytes] = field(default_factory=set)
@@ -146,25 +146,30 @@ class Assembler:
         """Say whether a trace is open."""
         return trace_id in self._open
 
-    def add(self, trace_id: bytes, piece: Piece, prior: Prior = NOT_STORED) -> bool:
+    def add(
+        self, trace_id: bytes, piece: Piece, prior: Prior = NOT_STORED, at_ns: int | None = None
+    ) -> bool:
         """Add a span or a log record; False when it is a duplicate.
 
         Args:
             trace_id: 16 bytes.
             piece: what arrived, and where it is in the journal.
             prior: what the store holds of the trace; looked at when the trace is not open.
+            at_ns: when it came, by the time that `due` is asked by; the piece's own by default. The
+                two differ where the clock was set back.
         """
+        at_ns = piece.received_ns if at_ns is None else at_ns
         entry = self._open.get(trace_id)
         if entry is None:
             if piece.digest in prior.digests:
                 return False
-            entry = self._start(trace_id, piece, prior)
+            entry = self._start(trace_id, piece, prior, at_ns)
         elif piece.digest in entry.digests:
             entry.duplicates += 1
             return False
         entry.digests.add(piece.digest)
         self._spans += 1
-        entry.last_ns = max(entry.last_ns, piece.received_ns)
+        entry.heard_ns = max(entry.heard_ns, at_ns)
         if piece.is_span:
             entry.spans.append(piece)
             self._place(entry, piece)
@@ -207,12 +212,12 @@ class Assembler:
             return entry.first_position
         return position
 
-    def _start(self, trace_id: bytes, piece: Piece, prior: Prior) -> _Open:
+    def _start(self, trace_id: bytes, piece: Piece, prior: Prior, at_ns: int) -> _Open:
         entry = self._open[trace_id] = _Open(
             prior=prior,
             first_position=piece.position,
-            first_ns=piece.received_ns,
-            last_ns=piece.received_ns,
+            opened_ns=at_ns,
+            heard_ns=at_ns,
             rooted=prior.rooted,
             ids=set(prior.span_ids),
             digests=set(prior.digests),
@@ -230,12 +235,12 @@ class Assembler:
             entry.local_root = entry.local_root or piece.remote
 
     def _when(self, entry: _Open) -> tuple[int, SealReason]:
-        deadline_ns = entry.first_ns + self._deadline_ns
+        deadline_ns = entry.opened_ns + self._deadline_ns
         again = min(max(entry.prior.revision - 1, 0), _DOUBLINGS)
         if entry.rooted and not entry.missing:
-            due_ns, reason = entry.last_ns + (self._settle_ns << again), SealReason.SETTLED
+            due_ns, reason = entry.heard_ns + (self._settle_ns << again), SealReason.SETTLED
         elif entry.rooted or entry.local_root or entry.prior.revision:
-            due_ns, reason = entry.last_ns + (self._quiet_ns << again), SealReason.QUIET
+            due_ns, reason = entry.heard_ns + (self._quiet_ns << again), SealReason.QUIET
         else:
             return deadline_ns, SealReason.DEADLINE
         return (due_ns, reason) if due_ns <= deadline_ns else (deadline_ns, SealReason.DEADLINE)
@@ -250,7 +255,8 @@ class Assembler:
     def _take(self, trace_id: bytes, entry: _Open, reason: SealReason) -> Gathered:
         del self._open[trace_id]
         self._spans -= len(entry.digests)
-        self._held_bytes -= sum(_size(piece) for piece in (*entry.spans, *entry.records))
+        pieces = (*entry.spans, *entry.records)
+        self._held_bytes -= sum(map(_size, pieces))
         return Gathered(
             trace_id=trace_id,
             reason=reason,
@@ -259,8 +265,8 @@ class Assembler:
             prior=entry.prior,
             rooted=entry.rooted,
             duplicates=entry.duplicates,
-            first_received_ns=entry.first_ns,
-            last_received_ns=entry.last_ns,
+            first_received_ns=min(piece.received_ns for piece in pieces),
+            last_received_ns=max(piece.received_ns for piece in pieces),
         )
 
     def _hold(self, piece: Piece) -> None:

@@ -116,6 +116,7 @@ ROWS: Final = (
         *_told("session_id", "sessionId", "conversation_id", "thread_id"))),
     (s.TENANT_ID, "text", (s.TENANT_ID, *_told("tenant_id", "customer_id"))),
     (s.ROUTE, "text", (s.ROUTE, *_told("route"))),
+    (s.DATA_CLASSES, "text", (s.DATA_CLASSES,)),
     (s.COHORT, "text", (s.COHORT, *_told("cohort"))),
     (s.PROMPT_NAME, "text", (
         s.PROMPT_NAME, "traceloop.prompt.key", "langfuse.observation.prompt.name", "prompt.id",

@@ -238,11 +238,13 @@ def _why_absent(node: Node, target: str) -> str:
 def call_facts(node: Node) -> dict[str, Any]:
     """Return what is known of a model call besides what was said, for `ProviderApproval`."""
     start_ns = node.span.start_ns
+    classes = node.get(semconv.DATA_CLASSES).value
     return {
         "provider": node.get(semconv.PROVIDER_NAME).value,
         "server_address": node.get(semconv.SERVER_ADDRESS).value,
         "request_model": node.get(semconv.REQUEST_MODEL).value,
         "response_model": node.get(semconv.RESPONSE_MODEL).value,
+        "data_classes": classes.split(",") if classes else None,
         "at": _moment(start_ns) if start_ns else None,
     }
 

@@ -411,3 +411,22 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_clock_that_is_set_back_does_not_tear_traces_apart(
+    collector: Collector, otlp: Any
+) -> None:
+    collector.send(otlp.request(otlp.span("before", trace="before")))
+    collector.wait(1)
+    collector.now_ns -= 3600 * 10**9
+    collector.send(otlp.request(otlp.span("root")))
+    for number in range(5):
+        collector.wait(0.2)
+        collector.send(otlp.request(otlp.span(f"leaf {number}", parent="root")))
+    collector.wait(0.2)
+    assert collector.revisions(otlp.trace_id("t")) == ()
+    collector.wait(1)
+    [stored] = collector.revisions(otlp.trace_id("t"))
+    assert (stored.revision, stored.spans, stored.verdict.codes) == (1, 6, ())
+    # What is recorded is what the clock said.
+    assert stored.last_received_ns < collector.now_ns

@@ -46,6 +46,9 @@ json_texts = st.recursive(
     ),
     max_leaves=6,
 ).map(json.dumps)
+objects = st.dictionaries(
+    st.sampled_from(MEMBERS), HALVES | NUMBERS | st.lists(HALVES, max_size=2), min_size=1
+).map(json.dumps)
 values = st.recursive(
     st.booleans() | NUMBERS | st.floats() | st.binary(max_size=6) | WHOLE | json_texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WHOLE, inner, max_size=3),
@@ -53,12 +56,14 @@ values = st.recursive(
 )
 attributes = st.dictionaries(st.sampled_from(KEYS) | WHOLE, values, max_size=8)
 operations = st.fixed_dictionaries(
-    {"gen_ai.operation.name": st.sampled_from(["chat", "execute_tool", "retrieval", "guardrail"])},
+    {
+        "gen_ai.operation.name": st.sampled_from(["chat", "execute_tool", "retrieval"]),
+        "openinference.span.kind": st.sampled_from(["LLM", "TOOL", "GUARDRAIL"]),
+        "metadata": objects,
+    },
     optional={
-        "openinference.span.kind": st.just("LLM"),
         "traceai.policy.id": st.just("p"),
         "traceai.policy.version": st.just("1"),
-        "metadata": json_texts,
     },
 )
 answers = st.builds(

@@ -34,6 +34,9 @@ _TOKEN_PATTERN: Final = (
 _TOKEN: Final = re.compile(_TOKEN_PATTERN.encode())
 _TOKEN_TEXT: Final = re.compile(_TOKEN_PATTERN)
 _PART: Final = re.compile(rb"[ -]")
+# How often a text may be searched inside of what was refused: hostile ones are all such matches.
+_INSIDE_LEAST: Final = 16
+_INSIDE_BYTES: Final = 64
 _KEY_LENGTH = 64
 _FIELD_LENGTH = 512
 
@@ -146,23 +149,27 @@ def detect_field(
 def _search(data: bytes, index: int) -> Iterator[Detection]:
     """Yield the accepted matches of one shape, with offsets in bytes.
 
-    The search goes on right after what was accepted, and inside of what was refused: the text of
-    a refused match may begin the true one.
+    The search goes on right after what was accepted, which is an edge for what follows, and inside
+    of what was refused, as the text of a refused match may begin the true one: but only as often
+    as the length read so far allows, so that the cost stays proportional to the length.
     """
     shape = _SHAPES[index]
     pattern, group = _pattern(index)
-    position = 0
+    position = edge = inside = 0
     while match := pattern.search(data, position):
         start, end = match.span(group)
         if start > 0 and is_escape(data, start) and end - start > 1:
             start += 1
-        judged = shape.judge(Candidate(data, start, end))
-        if judged is None:
-            position = start if start > match.start() else _next_part(data, start, end)
-        else:
+        judged = shape.judge(Candidate(data, start, end, edge))
+        if judged is not None:
             finding = _detection(shape, judged, start, end)
-            position = finding.end
+            position = edge = finding.end
             yield finding
+        elif shape.whole or inside > _INSIDE_LEAST + start // _INSIDE_BYTES:
+            position = end
+        else:
+            inside += 1
+            position = start if start > match.start() else _next_part(data, start, end)
 
 
 def _next_part(data: bytes, start: int, end: int) -> int:

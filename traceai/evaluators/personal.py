@@ -57,16 +57,10 @@ def _judge_email(candidate: Candidate) -> Judged | None:
 
 def _judge_card(candidate: Candidate) -> Judged | None:
     """Accept an issuer's prefix and length whose check digit holds."""
-    if embedded_before(candidate) or "imei" in candidate.before:
-        return None
-    named = _CARD_WORD.search(candidate.before) is not None
-    for value in beginnings(candidate, " -"):
-        groups = tuple(map(len, re.split("[ -]", value)))
-        if len(groups) == 1 or groups in _CARD_GROUPS:
-            judged = _rate_card(re.sub("[ -]", "", value), named=named)
-            if judged:
-                return judged._replace(length=len(value))
-    return None
+    if not _may_be_card(candidate.data[candidate.start : candidate.end]):
+        named = _names_card(candidate)
+        return None if not named else _rate_whole(candidate, named=True)
+    return _rate_whole(candidate, named=_names_card(candidate))
 
 
 def _rate_card(digits: str, *, named: bool) -> Judged | None:

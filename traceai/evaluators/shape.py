@@ -19,6 +19,10 @@ _ESCAPED = frozenset(b"nrtbf")
 _BACKSLASH = ord("\\")
 _BEFORE_BYTES = 64
 _AFTER_BYTES = 24
+# Numbers beside a number make a row of a table; the month of an expiry date is none of it.
+_ROW_BEFORE = re.compile(rb"\d[ \t]{1,8}[-+]?$")
+_ROW_AFTER = re.compile(rb"[ \t]{1,8}[-+]?\d(?!\d?/)")
+_ROW_BYTES = 10
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UUID_BYTES = 36
 
@@ -51,11 +55,15 @@ class Judged(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """Hold one match: the bytes of the whole text and the span of the value in it."""
+    """Hold one match: the bytes of the whole text and the span of the value in it.
+
+    What stands before `edge` was found to be a value of its own, and says nothing of this one.
+    """
 
     data: bytes
     start: int
     end: int
+    edge: int = 0
 
     @property
     def value(self) -> str:
@@ -65,7 +73,7 @@ class Candidate(NamedTuple):
     @property
     def before(self) -> str:
         """Decode up to 64 bytes that stand before the value, in lower case."""
-        first = max(0, self.start - _BEFORE_BYTES)
+        first = max(self.edge, self.start - _BEFORE_BYTES)
         return self.data[first : self.start].decode("utf-8", "ignore").lower()
 
     @property
@@ -83,12 +91,14 @@ class Shape:
         pattern: RE2; group 1, when there is one, is the value.
         judge: decide on a candidate; None refuses it.
         gate: a cheaper pattern that matches whenever `pattern` does.
+        whole: a refused match holds no other: the pattern takes all that belongs together.
     """
 
     kind: str
     pattern: str
     judge: Callable[[Candidate], Judged | None]
     gate: str | None = None
+    whole: bool = False
 
 
 def is_escape(data: bytes, index: int) -> bool:
@@ -125,26 +135,35 @@ def embedded_before(candidate: Candidate) -> bool:
     """Say whether what stands before a number makes it a part of something longer."""
     if _comes_from(candidate) or _in_uuid(candidate):
         return True
-    data, start, _ = candidate
-    return start > 1 and data[start] in _DIGIT and _joins(data[start - 2], data[start - 1])
+    data, start, _, edge = candidate
+    return start - 1 > edge and data[start] in _DIGIT and _joins(data[start - 2], data[start - 1])
+
+
+def in_row(candidate: Candidate) -> bool:
+    """Say whether other numbers stand beside a number, only blanks between them."""
+    data, start, end, edge = candidate
+    return (
+        _ROW_BEFORE.search(data, max(edge, start - _ROW_BYTES), start) is not None
+        or _ROW_AFTER.match(data, end) is not None
+    )
 
 
 def _comes_from(candidate: Candidate) -> bool:
     """Say whether a word runs into a value."""
-    data, start, _ = candidate
-    return start > 0 and data[start - 1] in _WORD and not is_escape(data, start - 1)
+    data, start, _, edge = candidate
+    return start > edge and data[start - 1] in _WORD and not is_escape(data, start - 1)
 
 
 def _in_uuid(candidate: Candidate) -> bool:
     """Say whether a value begins inside of a uuid."""
-    data, start, _ = candidate
+    data, start, _, _ = candidate
     uuids = _UUID.finditer(data, max(0, start - _UUID_BYTES), start + _UUID_BYTES)
     return any(uuid.start() <= start < uuid.end() for uuid in uuids)
 
 
 def _goes_on(candidate: Candidate) -> bool:
     """Say whether a word or number goes on behind a value."""
-    data, _, end = candidate
+    data, _, end, _ = candidate
     if end < len(data) and data[end] in _WORD:
         return True
     return end + 1 < len(data) and data[end] in b".-" and data[end + 1] in _DIGIT

@@ -210,6 +210,7 @@ def test_a_policy_is_given_what_was_captured_and_what_is_known_of_the_call(
         "server_address": None,
         "request_model": "gpt-4o",
         "response_model": "gpt-4o-2024-08-06",
+        "data_classes": None,
         "at": datetime.fromtimestamp(otlp.NOW_NS / 1e9, UTC),
     }
 
