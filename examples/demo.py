@@ -49,10 +49,11 @@ def main() -> int:
     print("\n── planted and found\n")
     wrong = compare(names)
     print("\n".join(wrong) or "\nEvery planted fault was named, and nothing else.")
-    leaked = next(trace_id for trace_id, name in names.items() if name in FAULTS)
+    by_name = {name: trace_id for trace_id, name in names.items()}
+    interesting = by_name.get("leaked_account_and_key", by_name["orphan_span"])
     command = os.path.relpath(Path(sys.executable).with_name("traceai"))
     print(f"\nLook further:\n  {command} traces --data-dir {DATA}")
-    print(f"  {command} trace {leaked} --data-dir {DATA}")
+    print(f"  {command} trace {interesting} --data-dir {DATA}")
     return 1 if wrong else 0
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -61,6 +62,13 @@ def completeness(report: Report) -> RenderableType:
             "one that never arrived would not be missed. Complete means complete, unproven."
         ),
     ]
+    if totals.complete:
+        parts.append(
+            Text(
+                "Complete says that nothing is missing, not that nothing was wrong: "
+                "see `traceai report rates`."
+            )
+        )
     if totals.undecodable:
         pieces = _counted(totals.undecodable, "acknowledged piece")
         parts.append(Text(f"{pieces} that cannot be read: kept."))
@@ -88,20 +96,21 @@ def _tamed(text: Text) -> Text:
     return text
 
 
-def _findings(title: str, lines: Sequence[Line]) -> Text:
-    text = Text(f"\n{title}\n", style="bold")
+def _findings(title: str, lines: Sequence[Line]) -> RenderableType:
+    parts: list[RenderableType] = [Text(f"\n{title}", style="bold")]
     for line in lines:
         group = line.group
-        text.append(f"\n  {group.code}", style="bold red" if group.required else "")
-        text.append(f"  {group.count} of {group.of} {group.population.replace('_', ' ')}")
-        text.append(f"  {group.service or _NONE}  {group.route or _NONE}\n", style="not bold")
-        text.append(
-            f"    first {iso(group.first_seen_ns)}  last {iso(group.last_seen_ns)}\n"
-            f"    example {group.example_trace}\n",
-            style="not bold dim",
-        )
-        text.append(f"    {line.remedy}\n", style="not bold")
-    return _tamed(text)
+        head = Text(f"\n  {group.code}", style="bold red" if group.required else "")
+        head.append(f"  {group.count} of {group.of} {group.population.replace('_', ' ')}")
+        head.append(f"  {group.service or _NONE}  {group.route or _NONE}", style="not bold")
+        first, last = iso(group.first_seen_ns), iso(group.last_seen_ns)
+        seen = f"seen {last}" if first == last else f"first {first}  last {last}"
+        parts += [
+            _tamed(head),
+            Text(f"    {seen}\n    example {group.example_trace}", style="dim"),
+            Padding(Text(line.remedy), (0, 0, 0, 4)),
+        ]
+    return Group(*parts)
 
 
 def rates(groups: Sequence[EvaluationGroup]) -> RenderableType:
@@ -124,9 +133,9 @@ def rates(groups: Sequence[EvaluationGroup]) -> RenderableType:
 
 def _rates(groups: Sequence[EvaluationGroup]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("  evaluator", "of"):
+    for name in ("  evaluator", "target"):
         table.add_column(name, no_wrap=True)
-    for name in ("failed", "judged", "fail rate", "not judged"):
+    for name in ("failed", "judged", "rate", "unjudged"):
         table.add_column(name, justify="right", no_wrap=True)
     for group in groups:
         rate = fail_rate(group)

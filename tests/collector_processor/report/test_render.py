@@ -49,6 +49,8 @@ def test_what_is_complete_is_never_said_without_the_state_of_its_streams(
         "1 trace: 1 complete, 0 incomplete, 0 unknown\n"
         "1 emitter, none proven: calls are not numbered yet, so one that never arrived\n"
         "would not be missed. Complete means complete, unproven.\n"
+        "Complete says that nothing is missing, not that nothing was wrong: see `traceai\n"
+        "report rates`.\n"
     )
 
 
