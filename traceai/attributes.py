@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from traceai import semconv
 from traceai.call import AgentRun, Embedding, Inference, Retrieval, ToolExecution
 from traceai.errors import guard
+from traceai.evaluators.detect import gate
 from traceai.redact import redact, redact_json
 from traceai.semconv import ContentState
 
@@ -139,14 +140,14 @@ def _say(said: dict[str, Any], content: Content, found: dict[str, AttributeValue
 
 
 def _redacted(value: Any, text: str) -> tuple[str, int]:
-    """Look at the encoded text once; walk the value only where that found something."""
-    seen = redact(text)
-    if not seen.counts:
+    """Pass the encoded text through the gate once; walk the value only where that named a kind."""
+    if not gate(text.encode("utf-8", "surrogatepass")):
         return text, 0
     if isinstance(value, str):
+        seen = redact(text)
         return seen.text, sum(seen.counts.values())
     walked = redact_json(json.loads(text))
-    return encode(walked.value), sum(walked.counts.values())
+    return (encode(walked.value), sum(walked.counts.values())) if walked.counts else (text, 0)
 
 
 @functools.cache

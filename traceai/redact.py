@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from traceai.evaluators.shape import Detection
 
 _DEPTH_LIMIT: Final = 64
+_SEARCHES: Final = 8
 _TOO_DEEP: Final = "TOO_DEEP"
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -131,11 +132,15 @@ class _Work:
         return walked
 
     def redact(self, key: str | None, text: str) -> str:
-        """Replace detections until none is left: what stood beside one may be one on its own.
+        """Replace detections, and what is one on its own once its neighbour is replaced.
 
-        It ends because detections never touch tokens, so that each round leaves less to find.
+        A search treats what it has found as the edge of what follows, so that a second one rarely
+        finds more; the limit keeps the cost of any text proportional to its length.
         """
-        while found := detect_field(key, text, self._kinds):
+        for _ in range(_SEARCHES):
+            found = detect_field(key, text, self._kinds)
+            if not found:
+                break
             text = self._replace(text, found)
         return text
 

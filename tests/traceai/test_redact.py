@@ -43,6 +43,24 @@ def test_nothing_is_found_in_what_was_redacted(text: str) -> None:
     assert detect(redact(text).text) == ()
 
 
+NUMBERS = st.lists(
+    st.sampled_from(
+        [
+            *("4111 1111 1111 1111", "4111111111111111", "5555-5555-5555-4444", "212 234 4453"),
+            *("card", "phone", "<CREDIT_CARD>", "0121 234 5202", "123-45-6789", "203.0.113.9"),
+        ]
+    )
+    | st.integers(0, 9999).map(str),
+    max_size=20,
+)
+
+
+@given(NUMBERS, st.sampled_from([" ", "-", "  ", "\t", "\n", ", "]))
+def test_redacting_numbers_twice_changes_nothing(numbers: list[str], separator: str) -> None:
+    once = redact(separator.join(numbers)).text
+    assert once == redact(once).text
+
+
 @given(VALUES)
 def test_redacting_a_value_twice_changes_nothing(value: Any) -> None:
     before = copy.deepcopy(value)

@@ -79,11 +79,10 @@ def _judge_jwt(candidate: Candidate) -> Judged | None:
 
 def _judge_private_key(candidate: Candidate) -> Judged | None:
     """Accept a block that holds more than its first line, up to its last one if it has one."""
-    block = candidate.data[candidate.start : candidate.start + _KEY_BLOCK_BYTES]
+    limit = candidate.start + _KEY_BLOCK_BYTES
+    other = candidate.data.find(b"-----BEGIN ", candidate.start + 1, limit)
+    block = candidate.data[candidate.start : limit if other < 0 else other]
     last = _KEY_END.search(block)
-    other = block.find(b"-----BEGIN ", 1)
-    if last is None or 0 < other < last.start():
-        last = None
     length = last.end() if last else candidate.end - candidate.start
     body = re.sub(rb"-----[A-Z0-9 ]+-----|[^A-Za-z0-9+/]", b"", block[:length])
     if len(body) < _KEY_LENGTH or len(set(body)) == 1:
@@ -175,7 +174,6 @@ _PREFIXED: Final = (
     ("SQUARE_TOKEN", r"sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,60}"),
     ("TELEGRAM_BOT_TOKEN", r"\d{8,10}:AA[A-Za-z0-9_-]{33}"),
     ("FACEBOOK_TOKEN", r"EAA[A-Za-z0-9]{80,400}"),
-    ("MAILCHIMP_API_KEY", r"[0-9a-f]{32}-us\d{1,2}"),
     ("PASSWORD_HASH", r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}"),
 )
 _NAMES = (
@@ -197,6 +195,12 @@ SECRET_SHAPES: Final = (
     Shape(kind="NPM_TOKEN", pattern=r"npm_[A-Za-z0-9]{36}", judge=_judge_checksummed),
     *(Shape(kind=kind, pattern=pattern, judge=_judge_prefixed) for kind, pattern in _PREFIXED),
     Shape(
+        kind="MAILCHIMP_API_KEY",
+        pattern=r"[0-9a-f]{32}-us\d{1,2}",
+        gate=r"[0-9a-f]-us\d",
+        judge=_judge_prefixed,
+    ),
+    Shape(
         kind="AWS_SECRET_ACCESS_KEY",
         pattern=r"(?i:aws|secret)[^\n<>]{0,40}?[\"'\s:=]([A-Za-z0-9/+]{40})",
         judge=_judge_aws_secret,
@@ -215,7 +219,8 @@ SECRET_SHAPES: Final = (
     ),
     Shape(
         kind="URL_PASSWORD",
-        pattern=r"(?i)[a-z][a-z0-9+.-]{1,20}://[^\s:@/\"'<>]{0,64}"
+        # No length of the scheme: counting one at each letter needs a state for each set of counts.
+        pattern=r"(?i)[a-z0-9]://[^\s:@/\"'<>]{0,64}"
         r":([^\s@/\"'<>]{3,128})@[a-z0-9.\[-]",
         judge=_judge_url_password,
     ),

@@ -155,21 +155,26 @@ def _search(data: bytes, index: int) -> Iterator[Detection]:
     """
     shape = _SHAPES[index]
     pattern, group = _pattern(index)
-    position = edge = inside = 0
-    while match := pattern.search(data, position):
-        start, end = match.span(group)
-        if start > 0 and is_escape(data, start) and end - start > 1:
-            start += 1
-        judged = shape.judge(Candidate(data, start, end, edge))
-        if judged is not None:
-            finding = _detection(shape, judged, start, end)
-            position = edge = finding.end
-            yield finding
-        elif shape.whole or inside > _INSIDE_LEAST + start // _INSIDE_BYTES:
-            position = end
-        else:
-            inside += 1
-            position = start if start > match.start() else _next_part(data, start, end)
+    position: int | None = 0
+    edge = inside = 0
+    while position is not None:
+        matches, position = pattern.finditer(data, position), None
+        for match in matches:
+            start, end = match.span(group)
+            if start > 0 and is_escape(data, start) and end - start > 1:
+                start += 1
+            judged = shape.judge(Candidate(data, start, end, edge))
+            after = end
+            if judged is not None:
+                finding = _detection(shape, judged, start, end)
+                after = edge = finding.end
+                yield finding
+            elif not shape.whole and inside <= _INSIDE_LEAST + start // _INSIDE_BYTES:
+                inside += 1
+                after = start if start > match.start() else _next_part(data, start, end)
+            if after != match.end():
+                position = after
+                break
 
 
 def _next_part(data: bytes, start: int, end: int) -> int:

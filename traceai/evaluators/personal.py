@@ -15,12 +15,14 @@ from stdnum.us import ssn
 
 from traceai.evaluators.phone import PHONE_SHAPES, is_date
 from traceai.evaluators.shape import (
+    NUMBER_START,
     Candidate,
     Judged,
     Shape,
     beginnings,
     embedded,
-    embedded_before,
+    in_row_after,
+    in_row_before,
     in_word,
 )
 
@@ -31,7 +33,16 @@ _FILE_ENDINGS = frozenset(
 )
 # `git@host:path` names a repository's transport, not a person.
 _SERVICE_NAMES = frozenset(("git", "hg", "svn"))
-_CARD_GROUPS = frozenset(((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3)))
+# As cards are printed, one separator throughout; a code or the longest numbers' end may follow.
+_CARD_GROUPS = re.compile(
+    rb"(\d{4}([ -])(?:\d{4}\2\d{4}\2\d{4}|\d{6}\2\d{4,5}))(?:\2\d{3}(?!\d))?(?!\d)"
+)
+# All groups that follow belong to the match, so that a table is one candidate a line.
+_CARD_ROW = "|".join(
+    rf"\d{{4}}{dash}(?:\d{{4}}{dash}\d{{4}}{dash}\d{{4}}|\d{{6}}{dash}\d{{4,5}})(?:{dash}\d+)*"
+    for dash in " -"
+)
+_SPACE = ord(" ")
 _CARD_LENGTHS = frozenset((14, 15, 16))
 _CARD_STARTS = re.compile(r"4|5[1-5]|2[2-7]|3[47]|3[0689]|6[0245]|35")
 _CARD_WORD = re.compile(
@@ -56,17 +67,41 @@ def _judge_email(candidate: Candidate) -> Judged | None:
 
 
 def _judge_card(candidate: Candidate) -> Judged | None:
-    """Accept an issuer's prefix and length whose check digit holds."""
-    if not _may_be_card(candidate.data[candidate.start : candidate.end]):
-        named = _names_card(candidate)
-        return None if not named else _rate_whole(candidate, named=True)
-    return _rate_whole(candidate, named=_names_card(candidate))
+    """Accept contiguous digits: an issuer's prefix and length whose check digit holds."""
+    if embedded(candidate):
+        return None
+    return _rate_card(candidate.value, candidate.before)
 
 
-def _rate_card(digits: str, *, named: bool) -> Judged | None:
+def _judge_card_groups(candidate: Candidate) -> Judged | None:
+    """Accept digits grouped as on a card, unless they stand in a row of numbers.
+
+    A word for card before them allows what follows, such as a date or another card.
+    """
+    spaced = candidate.data[candidate.start + 4] == _SPACE
+    if spaced and in_row_before(candidate):
+        return None
+    printed = _CARD_GROUPS.match(candidate.data, candidate.start)
+    if printed is None:
+        return None
+    value, before = candidate._replace(end=printed.end()), candidate.before
+    if spaced and in_row_after(value) and not _CARD_WORD.search(before):
+        return None
+    if embedded(value):
+        return None
+    for end in (printed.end(), printed.end(1)):
+        digits = candidate.data[candidate.start : end].replace(printed[2], b"").decode()
+        judged = _rate_card(digits, before)
+        if judged:
+            return judged._replace(length=end - candidate.start)
+    return None
+
+
+def _rate_card(digits: str, before: str) -> Judged | None:
     """Rate digits of a card's grouping; a word for card before them may stand for an issuer."""
-    issued = _CARD_STARTS.match(digits) is not None and len(digits) in _CARD_LENGTHS
-    if len(set(digits)) == 1 or not (named or issued):
+    issued = len(digits) in _CARD_LENGTHS and _CARD_STARTS.match(digits) is not None
+    named = _CARD_WORD.search(before) is not None
+    if not (named or issued) or len(set(digits)) == 1 or "imei" in before:
         # Without a word or an issuer, a run of digits is a time or an id far more often.
         return None
     if luhn.is_valid(digits):
@@ -149,7 +184,20 @@ PERSONAL_SHAPES: Final = (
         gate=r"[^\s](?:@|%40)[^\s@]{1,190}\.\pL\pL",
         judge=_judge_email,
     ),
-    Shape(kind="CREDIT_CARD", pattern=r"\d(?:[ -]?\d){11,18}", judge=_judge_card),
+    Shape(
+        kind="CREDIT_CARD",
+        pattern=rf"{NUMBER_START}(\d{{12,19}})\b",
+        gate=r"\d{12}",
+        judge=_judge_card,
+        whole=True,
+    ),
+    Shape(
+        kind="CREDIT_CARD",
+        pattern=rf"{NUMBER_START}({_CARD_ROW})\b",
+        gate=r"\d{4}[ -]\d{4,6}[ -]\d{4}",
+        judge=_judge_card_groups,
+        whole=True,
+    ),
     Shape(kind="US_SSN", pattern=r"\d{3}-\d{2}-\d{4}", judge=_judge_ssn),
     Shape(
         kind="US_SSN",
@@ -157,7 +205,13 @@ PERSONAL_SHAPES: Final = (
         judge=_judge_ssn,
     ),
     Shape(kind="US_ITIN", pattern=r"9\d{2}-[5-9]\d-\d{4}", judge=_refuse_unknown_itin),
-    Shape(kind="IP_ADDRESS", pattern=r"\d{1,3}(?:\.\d{1,3}){3}", judge=_judge_ip),
+    Shape(
+        kind="IP_ADDRESS",
+        pattern=r"\d{1,3}(?:\.\d{1,3}){3,}",
+        gate=r"\d(?:\.\d{1,3}){2}\.\d",
+        judge=_judge_ip,
+        whole=True,
+    ),
     Shape(
         kind="IP_ADDRESS",
         pattern=(

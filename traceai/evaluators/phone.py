@@ -6,7 +6,16 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from traceai.evaluators.shape import Candidate, Judged, Shape, embedded, in_word
+from traceai.evaluators.shape import (
+    NUMBER_START,
+    Candidate,
+    Judged,
+    Shape,
+    embedded,
+    in_row_after,
+    in_row_before,
+    in_word,
+)
 
 # Numbering plans tried for a number written without its country.
 _REGIONS: Final = (
@@ -32,7 +41,6 @@ _OTHER = re.compile(
     r"card|ssn|social|sociale|seguro|passport|routing|zip|nummer|id|number)\b|マイナンバー)"
     r"[^\d]{0,12}$"
 )
-_MORE_DIGITS = re.compile(r"\d $")
 _DATE = re.compile(
     r"(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])[-./ ][0-3]?\d(?!\d)"
     r"|[0-3]?\d[-./ ][0-3]?\d[-./ ](?:19|20)\d\d(?!\d)"
@@ -41,6 +49,7 @@ _SECONDS = re.compile(r"[0-5]\d\.\d+")
 _CLOCK = re.compile(r"\d\d:$")
 _SEPARATOR = re.compile(r"[ ./()\-]+")
 _LONGEST = 15
+_ROW_LENGTH = 36
 _SHORTEST = 7
 
 
@@ -79,13 +88,24 @@ def _prefixes(value: str) -> list[str]:
     return [cut for cut in cuts if _SHORTEST <= sum(map(str.isdigit, cut)) <= _LONGEST][:6]
 
 
+def _in_row(candidate: Candidate) -> bool:
+    """Say whether a number written with spaces stands in a row of numbers."""
+    data, start, end, _ = candidate
+    if data[start : start + 1] == b"(" or b" " not in data[start:end]:
+        return False
+    return in_row_before(candidate) or in_row_after(candidate)
+
+
 def _judge(candidate: Candidate, *, worldwide: bool, fallback: float | None) -> Judged | None:
     """Keep the longest beginning that a numbering plan knows, else rate the whole shape."""
-    value = candidate.value
-    before = candidate.before
-    if is_date(value) or _is_seconds(candidate) or embedded(candidate):
+    value, before = candidate.value, candidate.before
+    if embedded(candidate) or is_date(value) or _is_seconds(candidate):
         return None
-    if not _STRONG.search(before) and value[0] != "+" and _OTHER.search(before):
+    if (
+        value[0] != "+"
+        and not _STRONG.search(before)
+        and (_OTHER.search(before) or _in_row(candidate))
+    ):
         return None
     prefixes = _prefixes(value)
     possible = None
@@ -111,7 +131,7 @@ def _judge_american(candidate: Candidate) -> Judged | None:
 
 
 def _judge_national(candidate: Candidate) -> Judged | None:
-    if _MORE_DIGITS.search(candidate.before):
+    if in_row_before(candidate) or candidate.end - candidate.start > _ROW_LENGTH:
         return None
     found = _judge(candidate, worldwide=True, fallback=None)
     return found if found and found.validated else None
@@ -136,13 +156,20 @@ PHONE_SHAPES: Final = (
     ),
     Shape(
         kind="PHONE_NUMBER",
-        pattern=r"(?:\b1[-. ])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ]|123[-. ])\d{3}[-. ]\d{4}",
+        pattern=r"(?:\b1[-. ])?\([2-9]\d{2}\) ?\d{3}[-. ]\d{4}",
         judge=_judge_american,
     ),
     Shape(
         kind="PHONE_NUMBER",
-        pattern=r"\(?0\d{1,4}\)?[ ./-]\d{2,8}(?:[ .-]\d{2,5}){0,4}",
+        pattern=rf"{NUMBER_START}((?:1[-. ])?(?:[2-9]\d{{2}}|123)[-. ]\d{{3}}[-. ]\d{{4}})",
+        gate=r"\d[-. ]\d{3}[-. ]\d{4}",
+        judge=_judge_american,
+    ),
+    Shape(
+        kind="PHONE_NUMBER",
+        pattern=r"\(?0\d{1,4}\)?[ ./-]\d{2,8}(?:[ .-]\d{2,5})*",
         judge=_judge_national,
+        whole=True,
     ),
     Shape(
         kind="PHONE_NUMBER",

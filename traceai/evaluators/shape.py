@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,9 @@ _ROW_AFTER = re.compile(rb"[ \t]{1,8}[-+]?\d(?!\d?/)")
 _ROW_BYTES = 10
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UUID_BYTES = 36
+# Where a number may begin: at the edge of a word, or behind a written-out escape such as `\n`.
+NUMBER_START: Final = r"(?:\b|\\[nrtbf])"
+_TOKEN = re.compile(rb"(?:<|^)[A-Z0-9_]*(?::[a-z0-9]{0,16}:[A-Z2-7]{0,16})?>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class Judged(NamedTuple):
 class Candidate(NamedTuple):
     """Hold one match: the bytes of the whole text and the span of the value in it.
 
-    What stands before `edge` was found to be a value of its own, and says nothing of this one.
+    What stands before `edge` was found to be a value of its own: no part of this one.
     """
 
     data: bytes
@@ -72,9 +75,15 @@ class Candidate(NamedTuple):
 
     @property
     def before(self) -> str:
-        """Decode up to 64 bytes that stand before the value, in lower case."""
-        first = max(self.edge, self.start - _BEFORE_BYTES)
-        return self.data[first : self.start].decode("utf-8", "ignore").lower()
+        """Decode up to 64 bytes that stand before the value, in lower case.
+
+        What redaction wrote is left out: `<CREDIT_CARD>` is not the word for a card.
+        """
+        first = max(0, self.start - _BEFORE_BYTES)
+        before = self.data[first : self.start]
+        if b">" in before:
+            before = _TOKEN.sub(b"", before)
+        return before.decode("utf-8", "ignore").lower()
 
     @property
     def after(self) -> str:
@@ -139,13 +148,15 @@ def embedded_before(candidate: Candidate) -> bool:
     return start - 1 > edge and data[start] in _DIGIT and _joins(data[start - 2], data[start - 1])
 
 
-def in_row(candidate: Candidate) -> bool:
-    """Say whether other numbers stand beside a number, only blanks between them."""
-    data, start, end, edge = candidate
-    return (
-        _ROW_BEFORE.search(data, max(edge, start - _ROW_BYTES), start) is not None
-        or _ROW_AFTER.match(data, end) is not None
-    )
+def in_row_before(candidate: Candidate) -> bool:
+    """Say whether a number stands before a number, only blanks between them."""
+    data, start, _, edge = candidate
+    return _ROW_BEFORE.search(data, max(edge, start - _ROW_BYTES), start) is not None
+
+
+def in_row_after(candidate: Candidate) -> bool:
+    """Say whether a number follows a number, only blanks between them."""
+    return _ROW_AFTER.match(candidate.data, candidate.end) is not None
 
 
 def _comes_from(candidate: Candidate) -> bool:
@@ -157,7 +168,10 @@ def _comes_from(candidate: Candidate) -> bool:
 def _in_uuid(candidate: Candidate) -> bool:
     """Say whether a value begins inside of a uuid."""
     data, start, _, _ = candidate
-    uuids = _UUID.finditer(data, max(0, start - _UUID_BYTES), start + _UUID_BYTES)
+    first = max(0, start - _UUID_BYTES)
+    if data.find(b"-", first, start + _UUID_BYTES) < 0:
+        return False
+    uuids = _UUID.finditer(data, first, start + _UUID_BYTES)
     return any(uuid.start() <= start < uuid.end() for uuid in uuids)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from traceai.evaluators import detect as detection
 from traceai.evaluators.detect import (
     PII_KINDS,
     SECRET_KINDS,
@@ -16,6 +20,9 @@ from traceai.evaluators.detect import (
     gate,
     is_token,
 )
+
+if TYPE_CHECKING:
+    from traceai.evaluators.shape import Candidate, Judged, Shape
 
 FRAGMENTS = st.sampled_from(
     [
@@ -95,6 +102,43 @@ def test_a_fields_name_says_what_its_value_is() -> None:
 
 def test_a_fields_name_is_not_searched_itself() -> None:
     assert detect_field("alice@example.com", "hello") == ()
+
+
+HOSTILE = ("1 ", "1-", "1.", "sk-", "4111 ", "1234 ", "0 ", "00 ", "0121 ", "+1 ", "212 ", "DE12 ")
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_the_number_of_judgements_is_bounded_by_the_length(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = count_judgements(monkeypatch)
+    text = part * (30_000 // len(part))
+    detect(text)
+    assert len(judged) <= 100 + 40 * len(text) / 1000
+
+
+def test_a_table_of_numbers_is_judged_a_few_times_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = count_judgements(monkeypatch)
+    random = Random(1)
+    detect(
+        "\n".join(" ".join(str(random.randrange(10_000)) for _ in range(12)) for _ in range(500))
+    )
+    assert len(judged) <= 3 * 500
+
+
+def count_judgements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have every judge note that it was asked."""
+    judged: list[str] = []
+
+    def noting(shape: Shape) -> Shape:
+        def judge(candidate: Candidate) -> Judged | None:
+            judged.append(shape.kind)
+            return shape.judge(candidate)
+
+        return replace(shape, judge=judge)
+
+    monkeypatch.setattr(detection, "_SHAPES", tuple(map(noting, detection._SHAPES)))
+    return judged
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from traceai.evaluators.detect import PII_KINDS, detect
@@ -18,7 +20,14 @@ def found(text: str) -> list[tuple[str, str]]:
         ("邮箱zmcgee@curtis.biz。", "EMAIL_ADDRESS", "zmcgee@curtis.biz"),
         ("email=paul.hill4%40zoho.com&x=1", "EMAIL_ADDRESS", "paul.hill4%40zoho.com"),
         ("Karte 4111 1111 1111 1111, danke", "CREDIT_CARD", "4111 1111 1111 1111"),
-        ("in 2025 4111 1111 1111 1111 2026", "CREDIT_CARD", "4111 1111 1111 1111"),
+        ("Karte 4111 1111 1111 1111 2026", "CREDIT_CARD", "4111 1111 1111 1111"),
+        ("4111-1111-1111-1111, 4111 1111", "CREDIT_CARD", "4111-1111-1111-1111"),
+        ("2026-11-24 4111-1111-1111-1111 12", "CREDIT_CARD", "4111-1111-1111-1111"),
+        ("4111 1111 1111 1111 12/27", "CREDIT_CARD", "4111 1111 1111 1111"),
+        ("4111 1111 1111 1111 123", "CREDIT_CARD", "4111 1111 1111 1111"),
+        ("3782 822463 10005", "CREDIT_CARD", "3782 822463 10005"),
+        ("3056 930902 5904", "CREDIT_CARD", "3056 930902 5904"),
+        ("7 4111111111111111 20", "CREDIT_CARD", "4111111111111111"),
         ("amex 378282246310005", "CREDIT_CARD", "378282246310005"),
         ("SSN 123-45-6789", "US_SSN", "123-45-6789"),
         ("social security number: 123 45 6789", "US_SSN", "123 45 6789"),
@@ -71,11 +80,40 @@ def test_what_is_personal_is_found_whole(text: str, kind: str, value: str) -> No
         "pages 100-200, 3.14159265358979",
         '{"usage":{"total_tokens":123456789},"created":1712345678}',
         "+12 -12 lines, +123456 rows",
+        "2025 4111 1111 1111 1111 2026",
+        "7\t4111 1111 1111 1111",
+        "4111 1111 1111 1111  -3",
+        "4111-1111 1111-1111",
+        "4111 1111-1111 1111",
+        "41 11 11 11 11 11 11 11",
+        "4111-1111-1111-1111-1111",
+        "17 212 234 4453 9",
+        "1000 0121 234 5202 7",
         "1111111111111111 0000000000000000",
     ],
 )
 def test_what_only_looks_personal_is_left_alone(text: str) -> None:
     assert found(text) == []
+
+
+def test_a_table_of_numbers_holds_no_card_and_no_telephone() -> None:
+    random = Random(1)
+    rows = [" ".join(str(random.randrange(10_000)) for _ in range(12)) for _ in range(1000)]
+    assert found("\n".join(rows)) == []
+
+
+def test_every_card_of_a_list_that_a_word_introduces_is_found() -> None:
+    text = "cards: 4111 1111 1111 1111 5555 5555 5555 4444 4012 8888 8888 1881"
+    assert [value for _, value in found(text)] == [
+        "4111 1111 1111 1111",
+        "5555 5555 5555 4444",
+        "4012 8888 8888 1881",
+    ]
+
+
+def test_the_name_of_a_kind_is_no_word_for_what_follows() -> None:
+    assert found("<CREDIT_CARD> 4111111111111112") == []
+    assert found("<CREDIT_CARD:k1:ABCDEFGH23456723> 4111111111111112") == []
 
 
 def test_a_check_digit_makes_a_finding_validated() -> None:
