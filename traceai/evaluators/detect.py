@@ -156,16 +156,21 @@ def _search(data: bytes, index: int) -> Iterator[Detection]:
     shape = _SHAPES[index]
     pattern, group = _pattern(index)
     position: int | None = 0
-    edge = inside = 0
+    edge = inside = judged_so_far = accepted = 0
     while position is not None:
         matches, position = pattern.finditer(data, position), None
         for match in matches:
             start, end = match.span(group)
             if start > 0 and is_escape(data, start) and end - start > 1:
                 start += 1
-            judged = shape.judge(Candidate(data, start, end, edge))
+            if shape.most_judged is not None and judged_so_far >= shape.most_judged:
+                judged = Judged(0.5) if accepted else None
+            else:
+                judged = shape.judge(Candidate(data, start, end, edge))
+                judged_so_far += 1
             after = end
             if judged is not None:
+                accepted += 1
                 finding = _detection(shape, judged, start, end)
                 after = edge = finding.end
                 yield finding

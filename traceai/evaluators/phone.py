@@ -148,32 +148,39 @@ def _judge_named(candidate: Candidate) -> Judged | None:
 
 
 _NUMBER = r"[\d().\-/ ]"
+# A look into the numbering plans costs a tenth of a millisecond, and the application waits.
+_MOST_JUDGED: Final = 200
 PHONE_SHAPES: Final = (
     Shape(
         kind="PHONE_NUMBER",
         pattern=rf"\+\(?\d{_NUMBER}{{6,20}}\d",
         judge=_judge_international,
+        most_judged=_MOST_JUDGED,
     ),
     Shape(
         kind="PHONE_NUMBER",
         pattern=r"(?:\b1[-. ])?\([2-9]\d{2}\) ?\d{3}[-. ]\d{4}",
         judge=_judge_american,
+        most_judged=_MOST_JUDGED,
     ),
     Shape(
         kind="PHONE_NUMBER",
         pattern=rf"{NUMBER_START}((?:1[-. ])?(?:[2-9]\d{{2}}|123)[-. ]\d{{3}}[-. ]\d{{4}})",
         gate=r"\d[-. ]\d{3}[-. ]\d{4}",
         judge=_judge_american,
+        most_judged=_MOST_JUDGED,
     ),
     Shape(
         kind="PHONE_NUMBER",
         pattern=r"\(?0\d{1,4}\)?[ ./-]\d{2,8}(?:[ .-]\d{2,5})*",
         judge=_judge_national,
+        most_judged=_MOST_JUDGED,
         whole=True,
     ),
     Shape(
         kind="PHONE_NUMBER",
         pattern=rf"(?i)(?:{_WORDS})[^\d+(\n<>]{{0,24}}(\+?\(?\d{_NUMBER}{{5,18}}\d)",
         judge=_judge_named,
+        most_judged=_MOST_JUDGED,
     ),
 )

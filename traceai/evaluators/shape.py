@@ -101,6 +101,8 @@ class Shape:
         judge: decide on a candidate; None refuses it.
         gate: a cheaper pattern that matches whenever `pattern` does.
         whole: a refused match holds no other: the pattern takes all that belongs together.
+        most_judged: how many candidates of a text are judged, where that is costly. The rest of a
+            text in which some were accepted is accepted by its shape: a list of them is a list.
     """
 
     kind: str
@@ -108,6 +110,7 @@ class Shape:
     judge: Callable[[Candidate], Judged | None]
     gate: str | None = None
     whole: bool = False
+    most_judged: int | None = None
 
 
 def is_escape(data: bytes, index: int) -> bool:

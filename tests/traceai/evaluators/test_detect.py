@@ -166,3 +166,9 @@ def test_the_gate_names_the_kinds_that_redaction_has_marked() -> None:
         "IBAN_CODE",
         "GITLAB_TOKEN",
     }
+
+
+def test_a_long_list_is_not_looked_up_to_its_end() -> None:
+    found = detect("\n".join(f"+1 650-253-{number:04}" for number in range(1000)))
+    assert len(found) == 1000
+    assert [finding.validated for finding in found].count(True) == 200
