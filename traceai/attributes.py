@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final
 
 from traceai import semconv
 from traceai.call import AgentRun, Embedding, Inference, Retrieval, ToolExecution
@@ -52,6 +52,10 @@ class Content:
         return self.state is not ContentState.NONE
 
 
+_SCALARS: Final = frozenset({str, bool, int, float})
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+
 def render(call: Call, content: Content, identity: Mapping[str, object]) -> Attributes:
     """Return every attribute of `call` that is known, by its name on the wire.
 
@@ -75,11 +79,13 @@ def render(call: Call, content: Content, identity: Mapping[str, object]) -> Attr
     if said or isinstance(call, Inference | Embedding | ToolExecution | Retrieval):
         found[semconv.CONTENT_STATE] = content.state.value
         _say(said, content, found)
-    taken = {*identity, *(_PROMPT if any(key in identity for key in _PROMPT) else ())}
+    taken = _taken(identity) if identity else _NOTHING
     return {
         key: value
         for key, value in found.items()
-        if _is_sendable(value) and not (key in semconv.IDENTITY and key in taken)
+        if value is not None
+        and (value.__class__ in _SCALARS or _are_texts(value))
+        and key not in taken
     }
 
 
@@ -114,11 +120,17 @@ def _withhold(content: Content, found: dict[str, AttributeValue | None]) -> None
             found[key] = [text for text in texts if text is not None] or None
 
 
-def _is_sendable(value: AttributeValue | None) -> TypeGuard[AttributeValue]:
-    """Say whether OpenTelemetry can hold a value: it prints a warning about any other."""
+def _taken(identity: Mapping[str, object]) -> frozenset[str]:
+    """Return the keys that no call may write where `identity` is in force."""
+    prompt = _PROMPT if any(key in identity for key in _PROMPT) else ()
+    return semconv.IDENTITY.intersection((*identity, *prompt))
+
+
+def _are_texts(value: AttributeValue | None) -> bool:
+    """Say whether a value is a list that OpenTelemetry can hold: it prints a warning of others."""
     if isinstance(value, list):
         return all(isinstance(item, str) for item in value)
-    return isinstance(value, str | bool | int | float)
+    return isinstance(value, str | int | float)  # a class of the application's own
 
 
 def _say(said: dict[str, Any], content: Content, found: dict[str, AttributeValue | None]) -> None:

@@ -30,12 +30,17 @@ if TYPE_CHECKING:
 
 _INFERENCE = otel.create_key("traceai-inference")
 # Whoever sets one of these owns the calls beneath: OpenTelemetry's own key, and OpenLLMetry's.
-_SUPPRESS = ("suppress_instrumentation", "suppress_language_model_instrumentation")
+_SUPPRESS = (
+    otel._SUPPRESS_INSTRUMENTATION_KEY,  # noqa: SLF001 - the API package has no other name for it
+    "suppress_instrumentation",
+    "suppress_language_model_instrumentation",
+)
 
 
 def suppressed() -> bool:
     """Say whether the application, or another instrumentation, asked for silence here."""
-    return any(otel.get_value(key) for key in (otel._SUPPRESS_INSTRUMENTATION_KEY, *_SUPPRESS))  # noqa: SLF001 - the API package publishes no other name for it
+    current = otel.get_current()
+    return any(current.get(key) for key in _SUPPRESS)
 
 
 def outcome_of(error: BaseException) -> Outcome:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from traceai.instrumentors.parts import listed, read, read_text
+from traceai.instrumentors.parts import fields_of, listed, read, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_SAID = ("content", "refusal", "reasoning_content")
 _LASTING = ("id", "model", "system_fingerprint", "service_tier", "usage")
 
 
@@ -51,15 +52,16 @@ class ChoiceFold:
 
     def add(self, chunk: Any) -> None:
         """Merge one chunk: the first with no choices and an empty id is Azure's."""
+        fields = fields_of(chunk)
         for key in _LASTING:
-            if value := read(chunk, key):
+            if value := fields.get(key):
                 self._answer[key] = value
-        for delta in listed(read(chunk, "choices")):
+        for delta in listed(fields.get("choices")):
             index = _index(delta, "index")
             choice = self._choices.get(index)
             if choice is None:
                 choice = self._choices[index] = _Choice()
-            choice.add(delta, content=self._content)
+            choice.add(fields_of(delta), content=self._content)
 
     def answer(self) -> dict[str, Any]:
         """Return what has come so far, in the shape of a completion."""
@@ -76,24 +78,25 @@ class _Choice:
         self._said: dict[str, list[str]] = {}
         self._calls: dict[int, _ToolCall] = {}
 
-    def add(self, choice: Any, *, content: bool) -> None:
+    def add(self, choice: Mapping[str, Any], *, content: bool) -> None:
         if reason := read_text(choice, "finish_reason"):
             self.finish_reason = reason
         if not content:
             return
-        delta = read(choice, "delta")
-        if delta is None:
-            self._say("text", read(choice, "text"))
+        if choice.get("delta") is None:
+            self._say("text", choice.get("text"))
             return
+        delta = fields_of(choice["delta"])
         if self.role is None:
             self.role = read_text(delta, "role")
-        self._say("content", read(delta, "content"))
-        self._say("refusal", read(delta, "refusal"))
-        self._say("reasoning_content", read(delta, "reasoning_content"))
-        for call in listed(read(delta, "tool_calls")):
-            index = _index(call, "index")
-            self._calls.setdefault(index, _ToolCall()).add(call, read(call, "function"))
-        if function := read(delta, "function_call"):
+        for key in _SAID:
+            if text := delta.get(key):
+                self._say(key, text)
+        if calls := delta.get("tool_calls"):
+            for call in listed(calls):
+                index = _index(call, "index")
+                self._calls.setdefault(index, _ToolCall()).add(call, read(call, "function"))
+        if function := delta.get("function_call"):
             self._calls.setdefault(0, _ToolCall()).add(None, function)
 
     def _say(self, key: str, text: Any) -> None:

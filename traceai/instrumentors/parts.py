@@ -12,24 +12,31 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from traceai.call import Part
+
+_NONE: Final[Mapping[str, Any]] = {}
+
+
+def fields_of(value: Any) -> Mapping[str, Any]:
+    """Return the fields of a dict or an object; none of anything else.
+
+    Methods are no fields: a text has an `index`, and says nothing by it.
+    """
+    if isinstance(value, dict):
+        return value
+    fields = getattr(value, "__dict__", None)
+    if fields is None:
+        return _NONE
+    # What a pydantic class does not know stands apart from what it knows.
+    extra = getattr(value, "__pydantic_extra__", None)
+    return {**extra, **fields} if extra else fields
 
 
 def read(value: Any, name: str) -> Any:
     """Return a field of a dict or an object; None when there is none."""
-    if isinstance(value, dict):
-        return value.get(name)
-    # Methods are no fields: a text has an `index`, and says nothing by it.
-    fields = getattr(value, "__dict__", None)
-    if fields is None:
-        return None
-    if name in fields:
-        return fields[name]
-    # To ask a pydantic object for a field that it lacks costs an exception; most fields it lacks.
-    extra = getattr(value, "__pydantic_extra__", None)
-    return extra.get(name) if extra else None
+    return fields_of(value).get(name)
 
 
 def read_text(value: Any, *names: str) -> str | None:
