@@ -176,13 +176,21 @@ async def test_a_stream_cancelled_while_it_waits_is_cancelled(recorded: Recorded
 
     recorded.fake.script = lambda _: Answer(pause=pause)
 
+    said = asyncio.Event()
+
     async def consume(client: Any) -> None:
-        async for _ in await client.chat.completions.create(**STREAMED):
-            pass
+        heard = ""
+        async for chunk in await client.chat.completions.create(**STREAMED):
+            heard += chunk.choices[0].delta.content or ""
+            if heard == "Here is":
+                said.set()
 
     async with recorded.aclient() as client:
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(consume(client), 0.1)
+        task = asyncio.create_task(consume(client))
+        await said.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
         release.set()
     seen = recorded.span()
     assert (seen["traceai.outcome"], seen.status, seen.text) == ("cancelled", "UNSET", "Here is")
