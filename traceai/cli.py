@@ -167,7 +167,8 @@ def _missing(name: str, lacking: str) -> Command:
     def explain(**_: Any) -> None:
         click.echo(
             f"traceai: the command {name!r} is not here: its package lacks {lacking!r}."
-            ' Run: pip install "traceai-evidence[collector]"',
+            ' Run: pip install "traceai-evidence[collector]"'
+            ' (in a checkout: pip install -e ".[collector]")',
             err=True,
         )
         sys.exit(CANNOT_RUN)

@@ -25,9 +25,9 @@ _SPAN_ID_BYTES = 8
 _NO_TRACE = bytes(_TRACE_ID_BYTES)
 _NO_SPAN = bytes(_SPAN_ID_BYTES)
 _MOST_REASONS = 5
-_LARGE_BYTES = 4 << 20
-# A span with 26 attributes has about 35; the largest request of real spans has a third of this.
-_MOST_FIELDS = 2_000_000
+_LARGE_BYTES = 256 << 10
+# A span with 26 attributes has about 35; the largest request of such spans has half of this.
+_MOST_FIELDS = 1_000_000
 
 # Field numbers of opentelemetry/proto/{trace,logs}/v1: the two envelopes have the same shape.
 _RESOURCES = 1  # ExportTraceServiceRequest.resource_spans

@@ -35,7 +35,7 @@ _REQUESTS = {
     Signal.LOGS: ExportLogsServiceRequest.DESCRIPTOR,
 }
 _WRONG_PARENT = b"\xff"  # one byte, a length that no parent may have
-_MOST_VALUES = 1_000_000  # a span with 26 attributes has about 60
+_MOST_VALUES = 500_000  # a span with 26 attributes has about 60
 _LONGEST_INTEGER = 40  # digits read: more than 64 bits have, few enough to be read at once
 
 

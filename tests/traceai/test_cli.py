@@ -167,7 +167,8 @@ def test_a_command_whose_package_is_missing_says_how_to_get_it(
     assert result.exit_code == 3
     assert result.stderr == (
         "traceai: the command 'collect' is not here: its package lacks 'not_installed'."
-        ' Run: pip install "traceai-evidence[collector]"\n'
+        ' Run: pip install "traceai-evidence[collector]"'
+        ' (in a checkout: pip install -e ".[collector]")\n'
     )
 
 
